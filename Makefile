@@ -1,0 +1,99 @@
+# Everything a developer or CI runs; `make help` lists it. Only Go is needed on the machine: the tools are built from
+# the Go module proxy at the versions below, and `make test` sees to a Postgres itself.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# One step after the other: they share two cores and one terminal.
+.NOTPARALLEL:
+
+GO ?= go
+# No C compiler on the machine, static binaries, and one set of cached packages for build, test and lint. Which Go is
+# used is left to GOTOOLCHAIN: go.mod names the version, and the tools below need none newer.
+export CGO_ENABLED := 0
+
+# The newest versions that build with the Go of go.mod; each is kept under its version, so a change here rebuilds it.
+GOLANGCI_LINT_VERSION := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+GOVULNCHECK_VERSION := v1.8.0
+TOOLS := $(CURDIR)/bin/tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+WORKFLOWCHECK := $(TOOLS)/workflowcheck-$(WORKFLOWCHECK_VERSION)
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+
+# Without symbol tables the binary is a third smaller; stack traces keep their names and lines.
+BUILD_FLAGS := -ldflags='-s -w'
+# Further arguments for demo, dev, test and bench, and the packages to test: make test PKG=./models ARGS='-run Retry -v'
+ARGS ?=
+PKG ?= ./...
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## see it work: events of every profile delivered to a built-in receiver (ARGS=--once ends when all are)
+	@bin/posthorn demo $(ARGS)
+
+.PHONY: dev
+dev: build ## run everything in one process: API, worker, SQLite, Temporal and its web UI
+	@bin/posthorn dev $(ARGS)
+
+.PHONY: build
+build: ## build bin/posthorn; the first time compiles the Temporal server, 5 to 10 minutes on two cores
+	@scripts/build.sh bin/posthorn $(BUILD_FLAGS) .
+
+.PHONY: build-slim
+build-slim: ## build bin/posthorn-slim, for production: without dev and demo, and without the embedded Temporal server
+	@scripts/build.sh bin/posthorn-slim $(BUILD_FLAGS) -tags slim .
+
+.PHONY: test
+test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for some); sets up what they need
+	@scripts/postgres.sh
+	$(GO) test $(ARGS) $(PKG)
+
+# The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
+.PHONY: check-slim
+check-slim: build-slim
+	$(GO) vet -tags slim ./...
+	@if $(GO) list -deps -tags slim . | grep -E '^(go\.temporal\.io/server|github\.com/temporalio/ui-server)(/|$$)'; then \
+		echo 'the slim build must not import these packages' >&2; exit 1; fi
+
+.PHONY: lint
+lint: build $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(GOVULNCHECK) ## check style, layers, determinism of workflows, go.mod, known vulnerabilities
+	$(GOLANGCI_LINT) run ./...
+	$(WORKFLOWCHECK) -config workflowcheck.config.yaml -test=false ./workflows/... ./worker/...
+	$(GO) mod tidy -diff
+	@scripts/vuln.sh $(GOVULNCHECK) --if-reachable
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## scan for known vulnerabilities; fails where no vulnerability database is reachable
+	@scripts/vuln.sh $(GOVULNCHECK)
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## format the Go code and sort its imports, as make lint wants them
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: bench
+bench: build ## measure throughput and latency (ARGS=-h for the choices)
+	$(GO) run ./internal/bench $(ARGS)
+
+.PHONY: clean
+clean: ## remove what make built (Go's own cache stays)
+	rm -rf bin
+
+# install_tool PACKAGE, VERSION: builds one tool for the target named after both.
+define install_tool
+	@echo "Building $(notdir $@), once; golangci-lint takes 2 to 4 minutes on two cores"
+	@GOBIN=$(TOOLS)/new $(GO) install $(1)@$(2)
+	@mv $(TOOLS)/new/$(notdir $(1)) $@
+endef
+
+$(GOLANGCI_LINT):
+	$(call install_tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_LINT_VERSION))
+
+$(WORKFLOWCHECK):
+	$(call install_tool,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK_VERSION))
+
+$(GOVULNCHECK):
+	$(call install_tool,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION))

@@ -1,0 +1,53 @@
+// Package activities holds the side effects of a delivery: claim, send, settle. They see the database and the
+// network only through the small interfaces declared here.
+package activities
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Gatekeeper decides what may be sent and records what came of it.
+type Gatekeeper interface {
+	// Claim asks for the scheduled attempts of the invocations; unknown ids get no answer.
+	Claim(ctx context.Context, owner string, ids []string) ([]models.Gate, error)
+	// ClaimRedelivery asks for the attempt that a redeliver command wants.
+	ClaimRedelivery(ctx context.Context, owner, commandID string) (models.Gate, error)
+	// Settle ends a claim; false when the claim was lost.
+	Settle(ctx context.Context, s models.Settlement) (bool, error)
+}
+
+// Sender sends one attempt and judges the answer. It ends within the Spec's timeout and never fails: what goes
+// wrong is in the result.
+type Sender interface {
+	Send(ctx context.Context, claim *models.Claim) models.Result
+}
+
+// Observer hears of every attempt; see internal/observe.
+type Observer interface {
+	Attempted(ctx context.Context, s models.Settlement, kept bool)
+}
+
+// Activities is what a worker registers. Its fields are set once, before the worker starts.
+type Activities struct {
+	Gatekeeper Gatekeeper
+	Sender     Sender
+	Observer   Observer
+	// Owner is the worker's boot id, under which it claims.
+	Owner string
+	// Now is the clock.
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	flights flights
+}
+
+// StatusOf is what an activity tells its workflow of an invocation.
+type StatusOf struct {
+	Status models.InvocationStatus
+	// Parked means that no attempt is to be made now and the dispatcher will bring it back.
+	Parked bool
+}

@@ -1,0 +1,100 @@
+package activities
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// flights are the attempts that this process has in the air, by invocation: an activity that comes later joins the
+// one in flight instead of asking the gate again. The zero value is ready.
+type flights struct {
+	mu   sync.Mutex
+	open map[string]*flight
+	all  sync.WaitGroup
+}
+
+// flight is one attempt from its claim to its settlement.
+type flight struct {
+	claim *models.Claim
+	// done is closed once the attempt is settled; settlement and kept are set by then.
+	done       chan struct{}
+	settlement models.Settlement
+	kept       bool
+}
+
+func (f *flights) get(invocationID string) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open[invocationID]
+}
+
+func (f *flights) add(claim *models.Claim) *flight {
+	fl := &flight{claim: claim, done: make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open == nil {
+		f.open = map[string]*flight{}
+	}
+	f.open[claim.InvocationID] = fl
+	f.all.Add(1)
+	return fl
+}
+
+func (f *flights) land(fl *flight) {
+	f.mu.Lock()
+	if f.open[fl.claim.InvocationID] == fl { // not another, that followed when this one's claim was lost
+		delete(f.open, fl.claim.InvocationID)
+	}
+	f.mu.Unlock()
+	close(fl.done)
+	f.all.Done()
+}
+
+// launch sends a granted claim. The request goes on under its own timeout whatever becomes of the activity that
+// asked for it, and its settlement is tried until the database takes it: a live process never leaves a claim behind.
+func (a *Activities) launch(ctx context.Context, claim *models.Claim) *flight {
+	fl := a.flights.add(claim)
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		defer a.flights.land(fl)
+		fl.settlement = claim.Settle(a.Sender.Send(ctx, claim))
+		fl.kept = a.settle(ctx, fl.settlement)
+		a.Observer.Attempted(ctx, fl.settlement, fl.kept)
+	}()
+	return fl
+}
+
+// Bounds of the wait between two tries to settle.
+const (
+	firstSettleWait = 50 * time.Millisecond
+	maxSettleWait   = 2 * time.Second
+)
+
+func (a *Activities) settle(ctx context.Context, s models.Settlement) bool {
+	for wait := firstSettleWait; ; wait = min(2*wait, maxSettleWait) {
+		kept, err := a.Gatekeeper.Settle(ctx, s)
+		if err == nil {
+			return kept
+		}
+		a.Logger.ErrorContext(ctx, "settle attempt", "invocation_id", s.Claim.InvocationID, "error", err)
+		<-time.After(wait)
+	}
+}
+
+// Drain waits until every attempt in flight is settled, or ctx ends; then the rest are taken over by another worker.
+func (a *Activities) Drain(ctx context.Context) error {
+	landed := make(chan struct{})
+	go func() {
+		a.flights.all.Wait()
+		close(landed)
+	}()
+	select {
+	case <-landed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/posthorn/posthorn/internal/secret"
+	"github.com/posthorn/posthorn/models"
+)
+
+// Key is an API key as lists show it: never the key itself.
+type Key struct {
+	ID            string      `json:"id" format:"uuid"`
+	ApplicationID *string     `json:"application_id" doc:"null = the whole deployment."`
+	Role          models.Role `json:"role" enum:"operator,publisher,admin,member"`
+	Name          string      `json:"name"`
+	Prefix        string      `json:"prefix" doc:"The beginning of the key, to tell it by."`
+	CreatedAt     string      `json:"created_at" format:"date-time"`
+	ExpiresAt     *string     `json:"expires_at" format:"date-time"`
+	LastUsedAt    *string     `json:"last_used_at" format:"date-time" doc:"Exact to a minute."`
+}
+
+// NewKey is a key right after its creation, the only time that it is shown.
+type NewKey struct {
+	Key
+	Secret string `json:"key" doc:"The key. It is shown this once."`
+}
+
+func keyView(k *models.Key) Key {
+	return Key{
+		ID: k.ID, ApplicationID: k.ApplicationID, Role: k.Role, Name: k.Name, Prefix: k.Prefix,
+		CreatedAt: timeText(k.CreatedAt), ExpiresAt: timeOrNull(k.ExpiresAt), LastUsedAt: timeOrNull(k.LastUsedAt),
+	}
+}
+
+type deploymentKeyCreation struct {
+	Role      string     `json:"role" enum:"operator,publisher"`
+	Name      string     `json:"name" minLength:"1" maxLength:"200"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+type keyCreation struct {
+	Role      string     `json:"role" enum:"publisher,admin,member" doc:"An admin may create admin and member keys only."`
+	Name      string     `json:"name" minLength:"1" maxLength:"200"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+}
+
+func (s *server) createDeploymentKey(ctx context.Context, _ *call, in *deploymentKeyCreation) (NewKey, error) {
+	return s.createKey(ctx, nil, models.Role(in.Role), in.Name, in.ExpiresAt)
+}
+
+func (s *server) createApplicationKey(ctx context.Context, c *call, in *keyCreation) (NewKey, error) {
+	role := models.Role(in.Role)
+	if c.principal.Role != models.RoleOperator && !slices.Contains([]models.Role{models.RoleAdmin, models.RoleMember}, role) {
+		return NewKey{}, models.Errorf(models.CodeForbidden, "an admin may create admin and member keys only")
+	}
+	return s.createKey(ctx, &c.application.ID, role, in.Name, in.ExpiresAt)
+}
+
+func (s *server) createKey(
+	ctx context.Context, applicationID *string, role models.Role, name string, expires *time.Time,
+) (NewKey, error) {
+	now := s.Now().UTC()
+	if expires != nil && !expires.After(now) {
+		return NewKey{}, models.Invalid("expires_at", "is not in the future")
+	}
+	made, err := secret.NewAPIKey(string(role))
+	if err != nil {
+		return NewKey{}, err
+	}
+	k := models.Key{
+		ID: made.ID, ApplicationID: applicationID, Role: role, Name: name, Prefix: made.Prefix, Digest: made.Digest[:],
+		CreatedAt: now, ExpiresAt: expires,
+	}
+	if err := s.Store.CreateKey(ctx, &k); err != nil {
+		return NewKey{}, err
+	}
+	return NewKey{Key: keyView(&k), Secret: made.Text}, nil
+}
+
+func (s *server) listKeys(ctx context.Context, c *call, in *Paging) (Page[Key], error) {
+	part, err := s.page(c, *in)
+	if err != nil {
+		return Page[Key]{}, err
+	}
+	keys, next, err := s.Store.Keys(ctx, c.application.ID, part)
+	return newPage(s, c, mapped(keys, keyView), next), err
+}
+
+func (s *server) revokeKey(ctx context.Context, c *call) error {
+	return s.Store.RevokeKey(ctx, c.key.ID)
+}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/posthorn/posthorn/internal/config"
+	"github.com/posthorn/posthorn/internal/secret"
+	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/migrations"
+	"github.com/posthorn/posthorn/models"
+)
+
+// withStore runs fn on the configured database, without any other part of a process.
+func withStore(ctx context.Context, cfg config.Config, fn func(*store.Store) error) error {
+	opened, err := store.Open(ctx, store.Options{URL: cfg.Database()})
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	return fn(opened)
+}
+
+func withPool(ctx context.Context, cfg config.Config, fn func(*sql.DB, migrations.Dialect) error) error {
+	return withStore(ctx, cfg, func(s *store.Store) error {
+		pool, err := s.SQL()
+		if err != nil {
+			return err
+		}
+		return fn(pool, s.Dialect())
+	})
+}
+
+// MigrateUp brings the database to the newest schema and returns the versions applied.
+func MigrateUp(ctx context.Context, cfg config.Config) (versions []int64, err error) {
+	err = withPool(ctx, cfg, func(pool *sql.DB, d migrations.Dialect) error {
+		versions, err = migrations.Up(ctx, pool, d)
+		return err
+	})
+	return versions, err
+}
+
+// MigrateDown takes back the newest migration and returns its version.
+func MigrateDown(ctx context.Context, cfg config.Config) (version int64, err error) {
+	err = withPool(ctx, cfg, func(pool *sql.DB, d migrations.Dialect) error {
+		version, err = migrations.Down(ctx, pool, d)
+		return err
+	})
+	return version, err
+}
+
+// MigrateStatus lists the migrations.
+func MigrateStatus(ctx context.Context, cfg config.Config) (list []migrations.Status, err error) {
+	err = withPool(ctx, cfg, func(pool *sql.DB, d migrations.Dialect) error {
+		list, err = migrations.List(ctx, pool, d)
+		return err
+	})
+	return list, err
+}
+
+// CreateKey stores a new key and returns its text, which is kept nowhere.
+func CreateKey(ctx context.Context, cfg config.Config, role, applicationID, name string) (string, error) {
+	key, err := secret.NewAPIKey(role)
+	if err != nil {
+		return "", err
+	}
+	row := &models.Key{
+		ID: key.ID, Role: models.Role(role), Name: name, Prefix: key.Prefix, Digest: key.Digest[:], CreatedAt: time.Now().UTC(),
+	}
+	if applicationID != "" {
+		row.ApplicationID = &applicationID
+	}
+	return key.Text, withStore(ctx, cfg, func(s *store.Store) error { return s.CreateKey(ctx, row) })
+}
+
+// listedKeys bounds what ListKeys returns.
+const listedKeys = 500
+
+// ListKeys lists the keys of an application; "" = of the deployment.
+func ListKeys(ctx context.Context, cfg config.Config, applicationID string) (keys []models.Key, err error) {
+	err = withStore(ctx, cfg, func(s *store.Store) error {
+		keys, _, err = s.Keys(ctx, applicationID, models.Page{Limit: listedKeys})
+		return err
+	})
+	return keys, err
+}
+
+// RevokeKey ends a key.
+func RevokeKey(ctx context.Context, cfg config.Config, id string) error {
+	return withStore(ctx, cfg, func(s *store.Store) error { return s.RevokeKey(ctx, id) })
+}

@@ -1,0 +1,169 @@
+package app_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestStandardDeliveriesVerifyWithTheStandardWebhooksLibrary(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		receiver := newSink(t, status(503, 200)...)
+		app := w.application("standard", `{"retry":{"kind":"fixed","interval":"20ms","max_attempts":5}}`)
+		sub := w.subscription(app, receiver.URL+"/hook?a=1", nil)
+		payload := `{"amount": 100.50, "n": 9007199254740993, "s": "<&> Ελ", "dup": 1, "dup": 2}`
+		w.publish(app, `{"type":"invoice.paid","payload":`+payload+`}`)
+
+		got := receiver.await(2)
+		verifier, err := standardwebhooks.NewWebhook(sub["secret"].(string))
+		require.NoError(t, err)
+		for _, r := range got {
+			require.Equal(t, payload, string(r.body))
+			require.Equal(t, "POST", r.method)
+			require.Equal(t, "/hook?a=1", r.target)
+			require.NoError(t, verifier.Verify(r.body, r.header))
+		}
+		require.Equal(t, got[0].header.Get("webhook-id"), got[1].header.Get("webhook-id"))
+	})
+}
+
+func TestRotatedSecretSignsTogetherWithTheOldOne(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		receiver := newSink(t)
+		app := w.application("standard", "")
+		sub := w.subscription(app, receiver.URL, nil)
+		rotated := w.call("POST", "/v1/subscriptions/"+sub["id"].(string)+"/rotate-secret", `{"overlap":"1h"}`, 200)
+		w.publish(app, `{"type":"a.b","payload":{}}`)
+
+		got := receiver.await(1)[0]
+		for _, secret := range []any{sub["secret"], rotated["secret"]} {
+			verifier, err := standardwebhooks.NewWebhook(secret.(string))
+			require.NoError(t, err)
+			require.NoError(t, verifier.Verify(got.body, got.header))
+		}
+		w.call("POST", "/v1/subscriptions/"+sub["id"].(string)+"/rotate-secret", `{"overlap":"0s"}`, 200)
+		w.publish(app, `{"type":"a.b","payload":{}}`)
+		got = receiver.await(2)[1]
+		verifier, err := standardwebhooks.NewWebhook(rotated["secret"].(string))
+		require.NoError(t, err)
+		require.Error(t, verifier.Verify(got.body, got.header), "a secret that was rotated without overlap still signs")
+	})
+}
+
+// VIV-4, 5, 6, 7, 8, 9: the seeds' samples, by their own bytes.
+func TestVIV4_VIV5_VIV6_VIV7_VIV8_VIV9_SamplesArriveByteForByte(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		app, receiver := w.viva(t, "")
+		for eventType, file := range map[string]string{"1796": "viva_1796.json", "1797": "viva_1797.json"} {
+			data, err := os.ReadFile("../demo/testdata/" + file) // the seeds' samples, byte for byte
+			require.NoError(t, err)
+			data = bytes.TrimSpace(data)
+			before := len(receiver.posts())
+			w.publish(app, fmt.Sprintf(
+				`{"type":%s,"occurred_at":"2014-06-18T14:20:30.45+03:00","payload":%s}`, eventType, data))
+			require.Eventually(t, func() bool { return len(receiver.posts()) > before }, patience, 5*time.Millisecond)
+			want := `{"EventData":` + string(data) + `,"EventTypeId":` + eventType + `,"Created":"2014-06-18T14:20:30.45+03:00"}`
+			require.Equal(t, want, string(receiver.posts()[before].body))
+		}
+		require.Contains(t, string(receiver.posts()[0].body)+string(receiver.posts()[1].body), "100.50")
+		require.Contains(t, string(receiver.posts()[0].body), "776027772607")
+		require.Contains(t, string(receiver.posts()[0].body), "Viva Ηλεκτρονικές Υπηρεσίες")
+	})
+}
+
+// posts are the requests but for the handshake's.
+func (s *sink) posts() []request {
+	var posts []request
+	for _, r := range s.got() {
+		if r.method == http.MethodPost {
+			posts = append(posts, r)
+		}
+	}
+	return posts
+}
+
+// viva makes an application with one verified subscription for each of its event types.
+func (w *world) viva(t *testing.T, overrides string) (app string, receiver *sink) {
+	t.Helper()
+	receiver = newSink(t)
+	app = w.application("viva", overrides)
+	key := w.call("GET", "/v1/applications/"+app, nil, 200)["verification_key"]
+	receiver.answers(answer{status: 200, body: fmt.Sprintf(`{"Key":%q}`, key)})
+	for _, eventType := range []int{1796, 1797} {
+		sub := w.subscription(app, receiver.URL, object{"event_types": []int{eventType}})
+		require.Equal(t, "unverified", sub["status"])
+		require.Equal(t, true, w.call("POST", "/v1/subscriptions/"+sub["id"].(string)+"/verify", nil, 200)["verified"])
+	}
+	return app, receiver
+}
+
+func TestALV4_THR10_AcceptNeverWaitsForTheReceiver(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		receiver := newSink(t, answer{hang: true})
+		app := w.application("standard", `{"timeout":"2s"}`)
+		w.subscription(app, receiver.URL, nil)
+		began := time.Now()
+		w.publish(app, `{"type":"a.b","payload":{}}`)
+		require.Less(t, time.Since(began), 500*time.Millisecond)
+		receiver.await(1)
+	})
+}
+
+func TestARI10_ARI11_EveryAttemptIsOnRecord(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		receiver := newSink(t, answer{status: 400, body: "bad sig"}, answer{hang: true}, answer{status: 200})
+		app := w.application("standard",
+			`{"timeout":"300ms","retry":{"kind":"schedule","delays":["20ms","20ms","20ms"]}}`)
+		w.subscription(app, receiver.URL, nil)
+		event, ids := w.published(app, `{"type":"a.b","payload":{"x":1}}`)
+		done := w.becomes(ids[0], "succeeded")
+		require.EqualValues(t, 3, done["attempts"])
+		require.Nil(t, done["next_attempt_at"])
+		require.Equal(t, event, done["event_id"])
+
+		logs := w.logs(ids[0])
+		require.Len(t, logs, 3)
+		require.EqualValues(t, 400, logs[0]["status_code"])
+		require.Equal(t, "status", logs[0]["error"].(map[string]any)["code"])
+		require.Equal(t, "bad sig", logs[0]["response"].(map[string]any)["body"])
+		require.Nil(t, logs[1]["status_code"])
+		require.Equal(t, "timeout", logs[1]["error"].(map[string]any)["code"])
+		require.Equal(t, "succeeded", logs[2]["outcome"])
+		for i, entry := range logs {
+			require.EqualValues(t, i+1, entry["number"])
+			require.Equal(t, `{"x":1}`, entry["request"].(map[string]any)["body"])
+			require.Equal(t, receiver.URL, entry["url"])
+		}
+	})
+}
+
+func TestBRI19_ExhaustedPolicyFailsAndStaysReadable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		receiver := newSink(t, status(500)...)
+		app := w.application("standard", `{"retry":{"kind":"exponential","initial":"20ms","factor":2,"max_attempts":4}}`)
+		w.subscription(app, receiver.URL, nil)
+		_, ids := w.published(app, `{"type":"a.b","payload":{}}`)
+		failed := w.becomes(ids[0], "failed")
+		require.EqualValues(t, 4, failed["attempts"])
+		require.Nil(t, failed["next_attempt_at"])
+		got := receiver.await(4)
+		for i, want := range []time.Duration{20, 40, 80} {
+			gap := got[i+1].at.Sub(got[i].at)
+			require.GreaterOrEqual(t, gap, want*time.Millisecond)
+			require.Less(t, gap, want*time.Millisecond+400*time.Millisecond, "retry %d came late", i+1)
+		}
+		receiver.quiet(200 * time.Millisecond)
+	})
+}

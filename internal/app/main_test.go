@@ -1,0 +1,109 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/posthorn/posthorn/internal/app"
+	"github.com/posthorn/posthorn/internal/config"
+	"github.com/posthorn/posthorn/internal/testpg"
+)
+
+// TestMain runs the tests, or, in a process that a crash test started, Posthorn itself.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("POSTHORN_TEST_CHILD"); dir != "" {
+		os.Exit(child(dir))
+	}
+	code := m.Run()
+	shared.stop()
+	os.Exit(code)
+}
+
+// child is an embedded Posthorn on the folder; it prints its address and runs until it is killed or asked to stop.
+func child(dir string) int {
+	cfg := config.Config{
+		Listen: "127.0.0.1:0", Data: dir, TemporalListen: "127.0.0.1:0", TemporalUIListen: "off", TemporalNS: "default",
+		OperatorKey: operatorKey, DatabaseURL: os.Getenv("POSTHORN_TEST_CHILD_DATABASE"),
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	a, err := app.Start(ctx, cfg, everything, "test", quietLog())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(a.URL())
+	<-ctx.Done()
+	ending, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := a.Stop(ending); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// shared are the worlds that most tests use, each with applications of its own: one on SQLite, one on Postgres.
+var shared = &sharedWorlds{} //nolint:gochecknoglobals // starting one for each test would cost a second each
+
+type sharedWorlds struct {
+	mu     sync.Mutex
+	worlds map[string]*world
+	dirs   []string
+}
+
+// onEach runs the test on both databases, in parallel.
+func onEach(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	for _, database := range []string{"sqlite", "postgres"} {
+		t.Run(database, func(t *testing.T) {
+			t.Parallel()
+			test(t, shared.on(t, database))
+		})
+	}
+}
+
+// on is the shared world on the database, started when it is first asked for.
+func (s *sharedWorlds) on(t *testing.T, database string) *world {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w, ok := s.worlds[database]; ok {
+		return w.at(t)
+	}
+	dir, err := os.MkdirTemp("", "posthorn-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.dirs = append(s.dirs, dir)
+	cfg := embedded(t)
+	cfg.Data = dir
+	if database == "postgres" {
+		cfg.DatabaseURL = testpg.Shared(t)
+	}
+	w := boot(t, cfg, everything)
+	if s.worlds == nil {
+		s.worlds = map[string]*world{}
+	}
+	s.worlds[database] = w
+	return w.at(t)
+}
+
+func (s *sharedWorlds) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, w := range s.worlds {
+		if err := w.app.Stop(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "stop shared world:", err)
+		}
+	}
+	for _, dir := range s.dirs {
+		_ = os.RemoveAll(dir)
+	}
+}

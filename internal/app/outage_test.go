@@ -1,0 +1,202 @@
+package app_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/app"
+	"github.com/posthorn/posthorn/internal/config"
+	"github.com/posthorn/posthorn/internal/secret"
+	"github.com/posthorn/posthorn/internal/testpg"
+	temporaldev "github.com/posthorn/posthorn/temporal-dev"
+	"github.com/posthorn/posthorn/workflows"
+)
+
+// databases are the URLs of a fresh SQLite file and a fresh Postgres database.
+func databases(t *testing.T) map[string]func(t *testing.T) string {
+	t.Helper()
+	return map[string]func(t *testing.T) string{
+		"sqlite":   func(t *testing.T) string { t.Helper(); return "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db") },
+		"postgres": func(t *testing.T) string { t.Helper(); return testpg.URL(t) },
+	}
+}
+
+// external is the configuration of `posthorn api` and `posthorn worker` on a migrated database.
+func external(t *testing.T, database, temporal string) config.Config {
+	t.Helper()
+	cfg := config.Config{
+		Listen: "127.0.0.1:0", DatabaseURL: database, TemporalAddress: temporal, TemporalNS: "default",
+		OperatorKey: operatorKey, MasterKeys: secret.GenerateMasterKey(), AllowHTTP: true, EgressAllowCIDRs: []string{"127.0.0.0/8"},
+	}
+	_, err := app.MigrateUp(t.Context(), cfg)
+	require.NoError(t, err)
+	return cfg
+}
+
+// temporalAt runs a Temporal server of its own on the folder and the address (port 0 = any).
+func temporalAt(t *testing.T, dir, address string) *temporaldev.Server {
+	t.Helper()
+	server, err := temporaldev.Start(context.Background(), temporaldev.Options{
+		Dir: dir, Address: address, UIAddress: "off", SearchAttributes: workflows.SearchAttributes(), Logger: quietLog(),
+	})
+	require.NoError(t, err)
+	return server
+}
+
+func stopTemporal(t *testing.T, server *temporaldev.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.NoError(t, server.Stop(ctx))
+}
+
+func TestF15_AcceptedWhileTemporalIsStoppedIsDeliveredWhenItReturns(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			server := temporalAt(t, dir, "127.0.0.1:0")
+			address := server.Address()
+			cfg := external(t, database(t), address)
+			workers := start(t, cfg, app.Roles{Worker: true})
+			w := start(t, cfg, app.Roles{API: true})
+			receiver := newSink(t)
+			application := w.application("standard", "")
+			w.subscription(application, receiver.URL, nil)
+			w.publish(application, `{"type":"a.b","payload":{"n":0}}`)
+			receiver.await(1)
+
+			stopTemporal(t, server)
+			began := time.Now()
+			for n := 1; n <= 20; n++ {
+				w.publish(application, fmt.Sprintf(`{"type":"a.b","payload":{"n":%d}}`, n))
+			}
+			require.Less(t, time.Since(began), 5*time.Second, "publishing waited for Temporal")
+			require.Len(t, receiver.got(), 1)
+
+			server = temporalAt(t, dir, address)
+			t.Cleanup(func() { stopTemporal(t, server) })
+			require.Len(t, distinct(receiver.await(21)), 21)
+			_ = workers
+		})
+	}
+}
+
+func TestAPIAcceptsWithoutAnyTemporal(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := external(t, database(t), "127.0.0.1:1")
+			w := start(t, cfg, app.Roles{API: true})
+			receiver := newSink(t)
+			application := w.application("standard", "")
+			w.subscription(application, receiver.URL, nil)
+			_, ids := w.published(application, `{"type":"a.b","payload":{}}`)
+			require.Equal(t, "pending", w.invocation(ids[0])["status"])
+			require.Equal(t, 200, w.status("/readyz"))
+
+			server := temporalAt(t, t.TempDir(), "127.0.0.1:0")
+			t.Cleanup(func() { stopTemporal(t, server) })
+			cfg.TemporalAddress = server.Address()
+			start(t, cfg, app.Roles{Worker: true})
+			w.becomes(ids[0], "succeeded")
+		})
+	}
+}
+
+func (w *world) status(path string) int {
+	w.t.Helper()
+	got, _, _ := w.raw("GET", path, nil, nil)
+	return got
+}
+
+// distinct are the requests' bodies, each once.
+func distinct(requests []request) map[string]int {
+	bodies := map[string]int{}
+	for _, r := range requests {
+		bodies[string(r.body)]++
+	}
+	return bodies
+}
+
+func TestBusyPortNamesTheFlag(t *testing.T) {
+	t.Parallel()
+	var listen net.ListenConfig
+	taken, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	cfg := embedded(t)
+	cfg.Listen = taken.Addr().String()
+	_, err = app.Start(t.Context(), cfg, everything, "test", quietLog())
+	require.ErrorContains(t, err, "--listen (POSTHORN_LISTEN)")
+}
+
+// spawn runs an embedded Posthorn in a process of its own, so that it can be killed.
+func spawn(t *testing.T, dir, database string) (*world, *exec.Cmd) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(context.Background(), self) //nolint:gosec // the test's own binary
+	cmd.Env = append(os.Environ(), "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_DATABASE="+database)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	url, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err, "the process did not start")
+	return &world{t: t, key: operatorKey, url: strings.TrimSpace(url)}, cmd
+}
+
+func kill(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait() // says "signal: killed"
+}
+
+func TestTHR24_KilledBetween202AndDeliveryEveryEventArrives(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const events = 60
+			dir, url := t.TempDir(), database(t)
+			receiver := newSink(t, answer{status: 200, after: 100 * time.Millisecond})
+			w, process := spawn(t, dir, url)
+			application := w.application("standard", `{"retry":{"kind":"fixed","interval":"100ms","max_attempts":100}}`)
+			w.subscription(application, receiver.URL, nil)
+			var ids []string
+			for n := range events {
+				_, invocations := w.published(application, fmt.Sprintf(`{"type":"a.b","payload":{"n":%d}}`, n))
+				ids = append(ids, invocations...)
+				if n%20 == 19 { // three times: right after a 202, with deliveries under way
+					kill(t, process)
+					w, process = spawn(t, dir, url)
+				}
+			}
+			for _, id := range ids {
+				w.becomes(id, "succeeded")
+			}
+			arrived := distinct(receiver.got())
+			require.Len(t, arrived, events, "events were lost")
+			t.Logf("%d events, %d requests", events, len(receiver.got()))
+		})
+	}
+}

@@ -1,0 +1,141 @@
+package app_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sink is a scripted receiver: it answers its script in order, then repeats the last entry, and records every request.
+type sink struct {
+	*httptest.Server
+	t  *testing.T
+	mu sync.Mutex
+	// script are the answers to come; the last one stays.
+	script   []answer
+	requests []request
+	// arrived is signalled, never blocked on, after each request was recorded.
+	arrived chan struct{}
+}
+
+// answer is a status, or something else that a receiver may do.
+type answer struct {
+	status int
+	body   string
+	// hang holds the answer back until the test ends or the sender gives up.
+	hang bool
+	// after delays it.
+	after time.Duration
+	// header is added to it.
+	header http.Header
+}
+
+type request struct {
+	at     time.Time
+	method string
+	target string
+	header http.Header
+	body   []byte
+}
+
+func status(codes ...int) []answer {
+	script := make([]answer, 0, len(codes))
+	for _, code := range codes {
+		script = append(script, answer{status: code})
+	}
+	return script
+}
+
+func newSink(t *testing.T, script ...answer) *sink {
+	t.Helper()
+	s := &sink{t: t, script: script, arrived: make(chan struct{}, 1)}
+	ended := make(chan struct{})
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		a := s.record(r, body)
+		if a.hang {
+			select {
+			case <-r.Context().Done():
+			case <-ended:
+			}
+			return
+		}
+		if a.after > 0 {
+			<-time.After(a.after)
+		}
+		for name, values := range a.header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.body)
+	}))
+	t.Cleanup(func() {
+		close(ended)
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return s
+}
+
+func (s *sink) record(r *http.Request, body []byte) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, request{
+		at: time.Now(), method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
+	})
+	select {
+	case s.arrived <- struct{}{}:
+	default:
+	}
+	next := answer{status: http.StatusOK}
+	if len(s.script) > 0 {
+		next = s.script[0]
+	}
+	if len(s.script) > 1 {
+		s.script = s.script[1:]
+	}
+	return next
+}
+
+// answers replaces the rest of the script.
+func (s *sink) answers(script ...answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script = script
+}
+
+// got returns the requests so far.
+func (s *sink) got() []request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]request(nil), s.requests...)
+}
+
+// await returns the requests once there are n; it fails the test when they do not come in time.
+func (s *sink) await(n int) []request {
+	s.t.Helper()
+	deadline := time.After(patience)
+	for {
+		if got := s.got(); len(got) >= n {
+			return got
+		}
+		select {
+		case <-s.arrived:
+		case <-deadline:
+			require.FailNowf(s.t, "requests did not arrive", "want %d, got %d", n, len(s.got()))
+		}
+	}
+}
+
+// quiet fails the test if another request arrives within the time.
+func (s *sink) quiet(for_ time.Duration) {
+	s.t.Helper()
+	before := len(s.got())
+	<-time.After(for_)
+	require.Len(s.t, s.got(), before, "no further request was expected")
+}

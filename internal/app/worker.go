@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/posthorn/posthorn/activities"
+	"github.com/posthorn/posthorn/internal/dispatch"
+	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/models"
+	"github.com/posthorn/posthorn/worker"
+)
+
+const (
+	// renewEvery is how often a worker says that it lives; see store.Lease.
+	renewEvery = store.Lease / 4
+	// workerStopTimeout is how long running attempts get to finish before another worker takes them over.
+	workerStopTimeout = 20 * time.Second
+)
+
+// startWorker starts the Temporal worker, the dispatcher beside it and the lease that its claims live by.
+func (a *App) startWorker(ctx context.Context) error {
+	if !a.roles.Worker {
+		return nil
+	}
+	if len(a.temporal.missing) > 0 {
+		a.logger.WarnContext(ctx, "the Temporal namespace lacks search attributes; workflows start without",
+			"missing", a.temporal.missing)
+	}
+	changed, err := a.store.AdoptNamespace(ctx, a.temporal.namespaceID)
+	if err != nil {
+		return fmt.Errorf("adopt namespace: %w", err)
+	}
+	if changed {
+		a.logger.WarnContext(ctx, "the Temporal namespace is a new one; open invocations are dispatched again")
+	}
+	owner := models.NewID()
+	if err := a.store.RenewWorker(ctx, owner); err != nil {
+		return fmt.Errorf("register worker: %w", err)
+	}
+	acts := &activities.Activities{
+		Gatekeeper: a.store, Sender: a.sender(), Observer: a.metrics, Owner: owner, Now: time.Now, Logger: a.logger,
+	}
+	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, owner) })
+	a.background("renewal of the lease", func(ctx context.Context) { a.renew(ctx, owner) })
+	a.onStop("attempts in flight", acts.Drain)
+
+	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout})
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	a.onStop("worker", func(context.Context) error { w.Stop(); return nil })
+	a.startDispatcher()
+	return nil
+}
+
+func (a *App) startDispatcher() {
+	d := dispatch.New(dispatch.Options{
+		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: time.Now,
+		Unsearchable: len(a.temporal.missing) > 0,
+	})
+	a.wake = d.Wake
+	a.background("dispatcher", d.Run)
+	a.background("listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })
+}
+
+func (a *App) renew(ctx context.Context, owner string) {
+	ticker := time.NewTicker(renewEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := a.store.RenewWorker(ctx, owner); err != nil && ctx.Err() == nil {
+				a.logger.ErrorContext(ctx, "renew worker", "error", err)
+			}
+		}
+	}
+}
+
+// background runs fn until Stop reaches it.
+func (a *App) background(name string, fn func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { fn(ctx) })
+	a.onStop(name, func(context.Context) error {
+		cancel()
+		done.Wait()
+		return nil
+	})
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ticksPerSecond is USER_HZ, which is 100 on every Linux.
+const ticksPerSecond = 100
+
+// usage is what a process and its descendants have used.
+type usage struct {
+	cpu     time.Duration // user and system, of children that have ended too
+	peakRSS int64         // bytes; the sum of each one's peak
+}
+
+// usageOf reads the process tree's usage from /proc.
+func usageOf(root int) (usage, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		return usage{}, errors.Join(errors.New("no processes in /proc: the benchmark needs Linux"), err)
+	}
+	processes := map[int]process{}
+	for _, path := range stats {
+		text, err := os.ReadFile(path) //nolint:gosec // a file of /proc
+		if err != nil {
+			continue // it has ended
+		}
+		if p, err := parseStat(string(text)); err == nil {
+			processes[p.pid] = p
+		}
+	}
+	if _, ok := processes[root]; !ok {
+		return usage{}, fmt.Errorf("process %d is gone", root)
+	}
+	var u usage
+	for pid, p := range processes {
+		if descends(processes, pid, root) {
+			u.cpu += p.cpu
+			u.peakRSS += peakRSS(pid)
+		}
+	}
+	return u, nil
+}
+
+// process is what /proc/<pid>/stat says.
+type process struct {
+	pid, parent int
+	cpu         time.Duration
+}
+
+// parseStat reads a line of proc_pid_stat(5). The name in brackets may hold anything, brackets and spaces too.
+func parseStat(line string) (process, error) {
+	open, end := strings.IndexByte(line, '('), strings.LastIndexByte(line, ')')
+	if open < 0 || end < open {
+		return process{}, errors.New("not a stat line")
+	}
+	fields := strings.Fields(line[end+1:]) // the third field of the page is the first here
+	if len(fields) < 15 {
+		return process{}, errors.New("a short stat line")
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line[:open]))
+	if err != nil {
+		return process{}, err
+	}
+	parent, err := strconv.Atoi(fields[1])
+	if err != nil {
+		return process{}, err
+	}
+	p := process{pid: pid, parent: parent}
+	for _, field := range fields[11:15] { // utime, stime, cutime, cstime
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return process{}, err
+		}
+		p.cpu += time.Duration(ticks) * time.Second / ticksPerSecond
+	}
+	return p, nil
+}
+
+func descends(processes map[int]process, pid, root int) bool {
+	for range len(processes) { // a torn snapshot must not make a circle
+		if pid == root {
+			return true
+		}
+		p, ok := processes[pid]
+		if !ok {
+			return false
+		}
+		pid = p.parent
+	}
+	return false
+}
+
+// peakRSS is the process's largest resident size in bytes, 0 when it has ended.
+func peakRSS(pid int) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			if err == nil {
+				return kib << 10
+			}
+		}
+	}
+	return 0
+}
+
+const (
+	// restEvery is the time between two looks at whether the process is at rest.
+	restEvery = 250 * time.Millisecond
+	// restLimit bounds the wait for it.
+	restLimit = 5 * time.Second
+)
+
+// atRest waits until the process uses under a tenth of a core, and returns its usage then: closing workflows and
+// writing them to visibility goes on after the last delivery and belongs to the cost.
+func atRest(ctx context.Context, pid int) (usage, error) {
+	last, err := usageOf(pid)
+	if err != nil {
+		return last, err
+	}
+	ticker := time.NewTicker(restEvery)
+	defer ticker.Stop()
+	for range int(restLimit / restEvery) {
+		select {
+		case <-ctx.Done():
+			return last, nil
+		case <-ticker.C:
+		}
+		now, err := usageOf(pid)
+		if err != nil || now.cpu-last.cpu < restEvery/10 {
+			return now, err
+		}
+		last = now
+	}
+	return last, nil
+}

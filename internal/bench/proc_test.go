@@ -1,0 +1,62 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseStat(t *testing.T) {
+	t.Parallel()
+	p, err := parseStat("42 (a (b) c) S 7 42 42 0 -1 4194560 1 2 3 4 150 50 10 5 20 0 11 0 100 1 1 1\n")
+	require.NoError(t, err)
+	require.Equal(t, process{pid: 42, parent: 7, cpu: 2150 * time.Millisecond}, p)
+	for _, line := range []string{"", "42 bash S 7", "42 (bash) S 7 1 2", "x (bash) S 7 42 42 0 -1 0 1 2 3 4 1 1 1 1 20"} {
+		_, err := parseStat(line)
+		require.Error(t, err, line)
+	}
+}
+
+func TestDescends(t *testing.T) {
+	t.Parallel()
+	tree := map[int]process{1: {pid: 1}, 2: {pid: 2, parent: 1}, 3: {pid: 3, parent: 2}, 8: {pid: 8, parent: 9}, 9: {pid: 9, parent: 8}}
+	require.True(t, descends(tree, 3, 1))
+	require.True(t, descends(tree, 1, 1))
+	require.False(t, descends(tree, 1, 2))
+	require.False(t, descends(tree, 8, 1))
+}
+
+func TestUsageOfATree(t *testing.T) {
+	t.Parallel()
+	child := exec.CommandContext(t.Context(), "sleep", "60")
+	require.NoError(t, child.Start())
+	t.Cleanup(func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	})
+	all, err := usageOf(os.Getpid())
+	require.NoError(t, err)
+	one, err := usageOf(child.Process.Pid)
+	require.NoError(t, err)
+	require.Positive(t, one.peakRSS)
+	require.Greater(t, all.peakRSS, one.peakRSS)
+	_, err = usageOf(1 << 30)
+	require.Error(t, err)
+}
+
+func TestAtRestReturnsTheUsageOfAnIdleProcess(t *testing.T) {
+	t.Parallel()
+	child := exec.CommandContext(t.Context(), "sleep", "60")
+	require.NoError(t, child.Start())
+	t.Cleanup(func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	})
+	started := time.Now()
+	_, err := atRest(t.Context(), child.Process.Pid)
+	require.NoError(t, err)
+	require.Less(t, time.Since(started), restLimit)
+}

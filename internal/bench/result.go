@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// result is one run, and one line of JSON.
+type result struct {
+	Run      string `json:"run"` // "1", "2", … or "median"
+	Mode     string `json:"mode"`
+	Database string `json:"database"`
+	CPUs     int    `json:"cpus"` // of the machine
+
+	Events        int     `json:"events"`
+	Subscriptions int     `json:"subscriptions"`
+	PayloadBytes  int     `json:"payload_bytes"`
+	Concurrency   int     `json:"concurrency,omitempty"` // closed
+	Rate          float64 `json:"rate,omitempty"`        // open; events a second
+	WarmUp        int     `json:"warmup"`                // events before, in no figure
+
+	Deliveries int `json:"deliveries"` // distinct ones that arrived
+	Duplicates int `json:"duplicates"`
+	Losses     int `json:"losses"`  // accepted, and not arrived in time
+	Refused    int `json:"refused"` // events without a 202
+
+	// Seconds is the time from the first event to the last delivery; the rates beside it are over that time,
+	// accepted_per_s over the time to the last 202.
+	Seconds        float64 `json:"seconds"`
+	EventsPerS     float64 `json:"events_per_s"`
+	DeliveriesPerS float64 `json:"deliveries_per_s"`
+	AcceptedPerS   float64 `json:"accepted_per_s"`
+
+	// Accept is from when an event was due (closed: sent) to its 202; end to end is to its arrival at the receiver.
+	AcceptP50   float64 `json:"accept_p50_ms"`
+	AcceptP95   float64 `json:"accept_p95_ms"`
+	AcceptP99   float64 `json:"accept_p99_ms"`
+	EndToEndP50 float64 `json:"end_to_end_p50_ms"`
+	EndToEndP95 float64 `json:"end_to_end_p95_ms"`
+	EndToEndP99 float64 `json:"end_to_end_p99_ms"`
+	EndToEndMax float64 `json:"end_to_end_max_ms"`
+	// SendLag is how late the benchmark itself sent (open); it is part of the latencies above.
+	SendLagP99 float64 `json:"send_lag_p99_ms"`
+
+	// CPU is user and system time of Posthorn's processes from the first event until they are at rest.
+	CPUSeconds float64 `json:"cpu_s"`
+	CPUPer1000 float64 `json:"cpu_s_per_1000"` // events
+	MaxRSS     float64 `json:"max_rss_mb"`
+	BenchCPU   float64 `json:"bench_cpu_s"` // publisher and receiver, not in cpu_s
+}
+
+// figures are what was measured, in one order for all results.
+func (r *result) figures() []*float64 {
+	return []*float64{
+		&r.Seconds, &r.EventsPerS, &r.DeliveriesPerS, &r.AcceptedPerS, &r.AcceptP50, &r.AcceptP95, &r.AcceptP99,
+		&r.EndToEndP50, &r.EndToEndP95, &r.EndToEndP99, &r.EndToEndMax, &r.SendLagP99, &r.CPUSeconds, &r.CPUPer1000,
+		&r.MaxRSS, &r.BenchCPU,
+	}
+}
+
+// median is the median of each figure; of the counts it has the worst.
+func median(results []result) result {
+	m := results[0]
+	m.Run = "median"
+	for _, r := range results {
+		m.Deliveries = min(m.Deliveries, r.Deliveries)
+		m.Duplicates, m.Losses, m.Refused = max(m.Duplicates, r.Duplicates), max(m.Losses, r.Losses), max(m.Refused, r.Refused)
+	}
+	for i, figure := range m.figures() {
+		var values []float64
+		for _, r := range results {
+			values = append(values, *r.figures()[i])
+		}
+		*figure = middle(values)
+	}
+	return m
+}
+
+// verdict fails when a run lost or refused something.
+func verdict(results []result) error {
+	for _, r := range results {
+		if r.Losses > 0 || r.Refused > 0 {
+			return fmt.Errorf("run %s: %d of %d deliveries lost, %d events refused",
+				r.Run, r.Losses, r.Deliveries+r.Losses, r.Refused)
+		}
+	}
+	if len(results) == 0 {
+		return errors.New("nothing was measured")
+	}
+	return nil
+}
+
+// table prints the results for people.
+func table(out io.Writer, results []result) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	tell(w, "run\tmode\tevents\tdeliveries\tlost\ttwice\tevents/s\tdeliveries/s\taccept p50\tp95\tp99"+
+		"\tend-to-end p50\tp95\tp99\tmax ms\tCPU s/1000\tpeak MB\t")
+	for _, r := range results {
+		tell(w, "%s\t%s\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.1f\t%.2f\t%.0f\t",
+			r.Run, r.Mode, r.Events, r.Deliveries, r.Losses, r.Duplicates, r.EventsPerS, r.DeliveriesPerS,
+			r.AcceptP50, r.AcceptP95, r.AcceptP99, r.EndToEndP50, r.EndToEndP95, r.EndToEndP99, r.EndToEndMax,
+			r.CPUPer1000, r.MaxRSS)
+	}
+	return w.Flush()
+}

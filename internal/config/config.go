@@ -1,0 +1,93 @@
+// Package config is what an operator can set: one struct, each member a flag with its environment variable, default
+// and meaning. docs/config.md is generated from it.
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+// Config is everything that can be set. The tags are kong's; an environment variable wins over the default, a flag
+// over both.
+type Config struct {
+	Listen string `env:"POSTHORN_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+
+	Data        string `env:"POSTHORN_DATA" default:"./data" help:"Folder for the embedded mode's files: databases, keys."`
+	DatabaseURL string `env:"POSTHORN_DATABASE_URL" help:"postgres://… or sqlite:FILE. Default: a SQLite file in the data folder; required by api, worker and migrate."`
+
+	TemporalListen   string `env:"POSTHORN_TEMPORAL_LISTEN" default:"127.0.0.1:7233" help:"Address of the embedded Temporal server."`
+	TemporalUIListen string `env:"POSTHORN_TEMPORAL_UI_LISTEN" default:"127.0.0.1:8233" help:"Address of the embedded Temporal web UI; off for none."`
+	TemporalUIURL    string `env:"POSTHORN_TEMPORAL_UI_URL" help:"Where temporal_url links to. The embedded mode sets it."`
+	TemporalAddress  string `env:"TEMPORAL_ADDRESS" help:"Address of the Temporal server, for worker and migrate. The SDK's other TEMPORAL_… variables count too."`
+	TemporalNS       string `name:"temporal-namespace" env:"TEMPORAL_NAMESPACE" default:"default" help:"Temporal namespace."`
+
+	OperatorKey string `env:"POSTHORN_OPERATOR_KEY" help:"The first operator key, 32 characters or more. The embedded mode generates one where it is absent."`
+	MasterKeys  string `env:"POSTHORN_MASTER_KEYS" help:"Keys that encrypt secrets at rest: base64 of 32 random bytes or more each, comma-separated, newest first. The embedded mode generates one."`
+
+	AllowHTTP           bool     `env:"POSTHORN_ALLOW_HTTP" help:"Accept http:// endpoints. The embedded mode accepts them for loopback."`
+	EgressAllowCIDRs    []string `name:"egress-allow-cidrs" env:"POSTHORN_EGRESS_ALLOW_CIDRS" help:"Private ranges that endpoints may be in. Default in the embedded mode: loopback."`
+	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges."`
+	EgressProxyURL      string   `name:"egress-proxy-url" env:"POSTHORN_EGRESS_PROXY_URL" help:"HTTP proxy for deliveries; it must then refuse private targets."`
+	EgressBindAddress   string   `env:"POSTHORN_EGRESS_BIND_ADDRESS" help:"Local address that deliveries are sent from."`
+	SourceIPsProduction []string `name:"source-ips-production" env:"POSTHORN_SOURCE_IPS_PRODUCTION" help:"Addresses that /v1/source-ips publishes for production."`
+	SourceIPsDemo       []string `name:"source-ips-demo" env:"POSTHORN_SOURCE_IPS_DEMO" help:"Addresses that /v1/source-ips publishes for demo."`
+
+	ProfilesDir string `env:"POSTHORN_PROFILES_DIR" help:"Folder with more profiles (*.yaml)."`
+
+	LogLevel  string `env:"POSTHORN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
+	LogFormat string `env:"POSTHORN_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: ${enum}."`
+}
+
+// minOperatorKey is the least length of an operator key (contract.md section 2).
+const minOperatorKey = 32
+
+// Validate names everything that is wrong, each by its flag and variable.
+func (c *Config) Validate() error {
+	var faults []string
+	add := func(name, format string, args ...any) {
+		faults = append(faults, name+": "+fmt.Sprintf(format, args...))
+	}
+	if c.OperatorKey != "" && len(c.OperatorKey) < minOperatorKey {
+		add("--operator-key (POSTHORN_OPERATOR_KEY)", "must be %d characters or more", minOperatorKey)
+	}
+	for _, cidr := range c.EgressAllowCIDRs {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			add("--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)", "%q is not a prefix such as 10.0.0.0/8", cidr)
+		}
+	}
+	for name, list := range map[string][]string{
+		"--source-ips-production (POSTHORN_SOURCE_IPS_PRODUCTION)": c.SourceIPsProduction,
+		"--source-ips-demo (POSTHORN_SOURCE_IPS_DEMO)":             c.SourceIPsDemo,
+	} {
+		for _, ip := range list {
+			if _, err := netip.ParseAddr(ip); err != nil {
+				add(name, "%q is not an IP address", ip)
+			}
+		}
+	}
+	if c.EgressBindAddress != "" {
+		if _, err := netip.ParseAddr(c.EgressBindAddress); err != nil {
+			add("--egress-bind-address (POSTHORN_EGRESS_BIND_ADDRESS)", "%q is not an IP address", c.EgressBindAddress)
+		}
+	}
+	if c.TemporalUIURL != "" {
+		if u, err := url.Parse(c.TemporalUIURL); err != nil || u.Host == "" {
+			add("--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)", "is not an absolute URL")
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("configuration: %s", strings.Join(faults, "; "))
+}
+
+// Database is the URL to open: the one given, else the SQLite file in the data folder.
+func (c *Config) Database() string {
+	if c.DatabaseURL != "" {
+		return c.DatabaseURL
+	}
+	return "sqlite:" + filepath.Join(c.Data, "posthorn.db")
+}

@@ -1,0 +1,77 @@
+package demo
+
+import "time"
+
+// The members of the API's answers that the demo uses (contract.md, sections 3 to 7).
+
+type list[T any] struct {
+	Items []T `json:"items"`
+}
+
+type profile struct {
+	Name    string `json:"name"`
+	Signing struct {
+		Scheme string `json:"scheme"`
+	} `json:"signing"`
+	Verification struct {
+		Kind   string `json:"kind"`
+		Member string `json:"member"`
+	} `json:"verification"`
+}
+
+type application struct {
+	ID string `json:"id"`
+	// VerificationKey is what endpoints must show in a handshake; "" = the server does not say it here.
+	VerificationKey string `json:"verification_key"`
+}
+
+type subscription struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Secret string `json:"secret"`
+}
+
+type accepted struct {
+	ID          string    `json:"id"`
+	CreatedAt   time.Time `json:"created_at"`
+	Invocations []struct {
+		ID             string `json:"id"`
+		SubscriptionID string `json:"subscription_id"`
+	} `json:"invocations"`
+}
+
+// invocation is one event fired at one subscription.
+type invocation struct {
+	ID            string     `json:"id"`
+	Status        string     `json:"status"`
+	Attempts      int        `json:"attempts"`
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+	LastError     *fault     `json:"last_error"`
+	Reason        string     `json:"reason"`
+	TemporalURL   string     `json:"temporal_url"`
+}
+
+// settled reports whether no attempt will follow by itself.
+func (i invocation) settled() bool {
+	switch i.Status {
+	case "succeeded", "failed", "cancelled", "abandoned":
+		return true
+	default:
+		return false
+	}
+}
+
+// attempt is one entry of an invocation's log.
+type attempt struct {
+	Number     int       `json:"number"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	Outcome    string    `json:"outcome"`
+	StatusCode *int      `json:"status_code"`
+	Error      *fault    `json:"error"`
+}
+
+type fault struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}

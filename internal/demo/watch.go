@@ -1,0 +1,129 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// publish sends one sample and shows it.
+func (s *show) publish(ctx context.Context, n number) error {
+	request, err := n.sample.request()
+	if err != nil {
+		return err
+	}
+	var a accepted
+	if err := s.client.post(ctx, "/v1/applications/"+n.tenant.id+"/events", request, &a); err != nil {
+		return err
+	}
+	s.totals.events++
+	if len(a.Invocations) == 0 {
+		s.totals.faults = append(s.totals.faults, n.describe()+": no subscription matched")
+	}
+	for _, i := range a.Invocations {
+		target, ok := n.tenant.targets[i.SubscriptionID]
+		if !ok {
+			return fmt.Errorf("event %s went to subscription %s, which is not the demo's", a.ID, i.SubscriptionID)
+		}
+		s.open[i.ID] = &delivery{
+			id: i.ID, eventID: a.ID, tenant: n.tenant, target: target, sample: n.sample, published: a.CreatedAt,
+		}
+		s.totals.invocations++
+	}
+	s.timeline.show(fact{
+		at: a.CreatedAt, what: published, profile: n.tenant.scenario.profile, eventType: n.sample.name,
+		detail: fmt.Sprintf("202 Accepted, for %s", plural(len(a.Invocations), "subscription")),
+	})
+	return nil
+}
+
+// watch shows what has happened to the open deliveries since the last time.
+func (s *show) watch(ctx context.Context) error {
+	var facts []fact
+	for _, t := range s.tenants {
+		if !s.waitsFor(t) {
+			continue
+		}
+		var page list[invocation]
+		if err := s.client.get(ctx, "/v1/applications/"+t.id+"/invocations?limit=200", &page); err != nil {
+			return err
+		}
+		for _, i := range page.Items {
+			d, ok := s.open[i.ID]
+			if !ok {
+				continue
+			}
+			more, err := s.follow(ctx, d, i)
+			if err != nil {
+				return err
+			}
+			facts = append(facts, more...)
+		}
+	}
+	slices.SortStableFunc(facts, func(a, b fact) int { return a.at.Compare(b.at) })
+	for _, f := range facts {
+		s.timeline.show(f)
+	}
+	return nil
+}
+
+func (s *show) waitsFor(t *tenant) bool {
+	for _, d := range s.open {
+		if d.tenant == t {
+			return true
+		}
+	}
+	return false
+}
+
+// follow returns the facts that i adds to what has been shown of d, and counts a settled one.
+func (s *show) follow(ctx context.Context, d *delivery, i invocation) ([]fact, error) {
+	var facts []fact
+	d.last = i
+	if i.Attempts > d.attempts {
+		var logs list[attempt]
+		if err := s.client.get(ctx, "/v1/invocations/"+i.ID+"/logs?limit=500", &logs); err != nil {
+			return nil, err
+		}
+		for _, a := range logs.Items[min(d.attempts, len(logs.Items)):] {
+			facts = append(facts, d.attempted(a, i))
+			s.totals.attempts++
+			if a.Number > 1 {
+				s.totals.retries++
+			}
+		}
+		d.attempts = len(logs.Items)
+	}
+	if i.settled() {
+		delete(s.open, d.id)
+		s.settle(d)
+		if i.Status != "succeeded" {
+			facts = append(facts, d.fact(time.Now(), ended, i.Status+" "+i.Reason))
+		}
+	}
+	return facts, nil
+}
+
+func (d *delivery) fact(at time.Time, what what, detail string) fact {
+	return fact{
+		at: at, what: what, profile: d.tenant.scenario.profile, eventType: d.sample.name,
+		subscription: d.target.endpoint.name, detail: detail,
+	}
+}
+
+// attempted is the fact of one attempt. i tells the next retry of its last one.
+func (d *delivery) attempted(a attempt, i invocation) fact {
+	if a.Outcome == "succeeded" {
+		f := d.fact(a.FinishedAt, delivered, result(a))
+		f.attempt, f.after = a.Number, a.FinishedAt.Sub(d.published)
+		return f
+	}
+	f := d.fact(a.FinishedAt, failed, result(a))
+	f.attempt = a.Number
+	if i.Attempts == a.Number && i.NextAttemptAt != nil {
+		f.next = max(i.NextAttemptAt.Sub(a.FinishedAt), 0)
+		f.retries = true
+	}
+	return f
+}

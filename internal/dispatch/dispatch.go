@@ -1,0 +1,154 @@
+// Package dispatch turns committed rows into workflows and signals, and looks after rows that nobody works on. It
+// runs inside the worker process, beside the worker whose client it starts workflows with.
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Store is what the dispatcher needs of the database.
+type Store interface {
+	TakeDispatches(ctx context.Context, limit int) ([]models.Dispatch, error)
+	MarkDispatched(ctx context.Context, lease time.Time, ids []string) error
+	TakeCommands(ctx context.Context, limit int) ([]models.Command, error)
+	MarkCommand(ctx context.Context, c models.Command) error
+	Reconcile(ctx context.Context, limit int) (int, error)
+}
+
+// Observer hears what the dispatcher does; see internal/observe.
+type Observer interface {
+	// Dispatched tells of one taking: how many rows, and how late the oldest was.
+	Dispatched(rows int, lag time.Duration)
+	// Reconciled tells of rows that the reconciler had to bring up; any is a sign of a crash or an outage.
+	Reconciled(rows int)
+}
+
+// Temporal is what the dispatcher needs of the Temporal client. It must be the client that the worker was made with:
+// another would silently lose eager starts.
+type Temporal interface {
+	ExecuteWorkflow(
+		ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any,
+	) (client.WorkflowRun, error)
+	SignalWithStartWorkflow(
+		ctx context.Context, workflowID, signal string, signalArg any,
+		options client.StartWorkflowOptions, workflow any, args ...any,
+	) (client.WorkflowRun, error)
+}
+
+// The dispatcher's pace.
+const (
+	// batch is how many rows one taking takes at most.
+	batch = 200
+	// starters is how many workflows are started at once. More than a few dozen only queue inside the server.
+	starters = 32
+	// pollEvery is how soon a row is found that nobody woke the dispatcher for.
+	pollEvery = time.Second
+	// reconcileEvery is how often overdue rows are looked for.
+	reconcileEvery = 10 * time.Second
+	// reconcileBatch bounds what one look brings up.
+	reconcileBatch = 500
+	// outageWait is how long the dispatcher leaves a server alone that took none of its starts.
+	outageWait = time.Second
+)
+
+// Dispatcher is made by New and works while Run runs.
+type Dispatcher struct {
+	store    Store
+	temporal Temporal
+	observer Observer
+	logger   *slog.Logger
+	// unsearchable starts workflows without search attributes.
+	unsearchable bool
+	wake         chan struct{}
+	now          func() time.Time
+}
+
+// Options are a Dispatcher's parts; all are required but Unsearchable.
+type Options struct {
+	Store    Store
+	Temporal Temporal
+	Observer Observer
+	Logger   *slog.Logger
+	Now      func() time.Time
+	// Unsearchable is set when the namespace lacks the search attributes.
+	Unsearchable bool
+}
+
+// New makes a Dispatcher.
+func New(o Options) *Dispatcher {
+	return &Dispatcher{
+		store: o.Store, temporal: o.Temporal, observer: o.Observer, logger: o.Logger, now: o.Now,
+		unsearchable: o.Unsearchable, wake: make(chan struct{}, 1),
+	}
+}
+
+// Wake tells the dispatcher that rows were committed. It never blocks; several calls may be one wake.
+func (d *Dispatcher) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run dispatches until ctx ends.
+func (d *Dispatcher) Run(ctx context.Context) {
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	reconcile := time.NewTicker(reconcileEvery)
+	defer reconcile.Stop()
+	for {
+		d.drain(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-poll.C:
+		case <-reconcile.C:
+			d.reconcile(ctx)
+		}
+	}
+}
+
+// drain dispatches until nothing is due, or the Temporal server takes nothing.
+func (d *Dispatcher) drain(ctx context.Context) {
+	for ctx.Err() == nil {
+		rows, started := d.invocations(ctx)
+		commands, signalled := d.commands(ctx)
+		if rows+commands == 0 {
+			return
+		}
+		if started+signalled == 0 {
+			pause(ctx, outageWait)
+			return
+		}
+		if rows < batch && commands < batch {
+			return
+		}
+	}
+}
+
+func (d *Dispatcher) reconcile(ctx context.Context) {
+	found, err := d.store.Reconcile(ctx, reconcileBatch)
+	if err != nil {
+		d.logger.ErrorContext(ctx, "reconcile", "error", err)
+		return
+	}
+	if found > 0 {
+		d.observer.Reconciled(found)
+		d.logger.WarnContext(ctx, "reconciler brought up rows that nobody worked on", "rows", found)
+		d.Wake()
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

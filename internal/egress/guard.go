@@ -1,0 +1,148 @@
+package egress
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"code.dny.dev/ssrf"
+)
+
+const (
+	reasonAddress = "leads to an address that is not allowed"
+	reasonPort    = "uses a port that is not allowed"
+)
+
+// guard judges addresses and ports. It is immutable and fails closed.
+//
+// Order: the operator's deny list, the allow list, then the built-in ranges.
+type guard struct {
+	denied  []netip.Prefix
+	allowed []netip.Prefix
+	ports   []uint16
+	public  *ssrf.Guardian
+	nat64   bool
+}
+
+func newGuard(c Config) *guard {
+	public := ssrf.New(
+		ssrf.WithAnyPort(), // ports depend on the allow list: see port
+		// Azure's WireServer answers on a public-looking address that no
+		// registry lists (security.md table 1.1).
+		ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("168.63.129.16/32")),
+	)
+	return &guard{
+		denied:  masked(c.DenyCIDRs),
+		allowed: masked(c.AllowCIDRs),
+		ports:   append([]uint16{80, 443}, c.Ports...),
+		public:  public,
+		nat64:   c.AllowNAT64,
+	}
+}
+
+func masked(prefixes []netip.Prefix) []netip.Prefix {
+	out := make([]netip.Prefix, len(prefixes))
+	for i, p := range prefixes {
+		out[i] = p.Masked()
+	}
+	return out
+}
+
+func within(a netip.Addr, prefixes []netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// addr returns nil when a may be connected to. A mapped address is refused even
+// inside an allowed ::/0, because the kernel would connect to its IPv4 twin.
+func (g *guard) addr(a netip.Addr) error {
+	switch {
+	case !a.IsValid(), a.Zone() != "", a.Is4In6(), within(a, g.denied):
+		return &BlockedError{Reason: reasonAddress}
+	case within(a, g.allowed):
+		return nil
+	case g.nat64 && ssrf.IPv6NAT64Prefix.Contains(a):
+		return g.embedded(a)
+	case g.public.SafeAddr(a) != nil:
+		return &BlockedError{Reason: reasonAddress}
+	}
+	return nil
+}
+
+// embedded judges a NAT64 address by the IPv4 address in its last 32 bits
+// (RFC 6052 2.2). AllowCIDRs is not asked: it names our networks, not those
+// behind the translator.
+func (g *guard) embedded(a netip.Addr) error {
+	b := a.As16()
+	v4 := netip.AddrFrom4([4]byte(b[12:]))
+	if within(v4, g.denied) || g.public.SafeAddr(v4) != nil {
+		return &BlockedError{Reason: reasonAddress}
+	}
+	return nil
+}
+
+// addrPort judges the address first: a forbidden address is the graver fault.
+func (g *guard) addrPort(ap netip.AddrPort) error {
+	if err := g.addr(ap.Addr()); err != nil {
+		return err
+	}
+	if slices.Contains(g.ports, ap.Port()) || within(ap.Addr(), g.allowed) {
+		return nil
+	}
+	return &BlockedError{Reason: reasonPort}
+}
+
+// namePort judges the port of a name whose address is not known yet. Such a
+// name may still lie inside the allow list, where every port is open.
+func (g *guard) namePort(port uint16) error {
+	if len(g.allowed) > 0 || slices.Contains(g.ports, port) {
+		return nil
+	}
+	return &BlockedError{Reason: reasonPort}
+}
+
+// control is the last word: net calls it with the address that the socket is
+// about to connect to (net.Dialer.ControlContext).
+func (g *guard) control(_ context.Context, network, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil || (network != "tcp4" && network != "tcp6") {
+		return &BlockedError{Reason: reasonAddress}
+	}
+	return g.addrPort(ap)
+}
+
+// localhost returns the loopback addresses that may be used for "localhost":
+// one of the two families is enough. No name server is asked (RFC 6761 6.3).
+func (g *guard) localhost(port uint16) ([]netip.Addr, error) {
+	var (
+		open  []netip.Addr
+		first error
+	)
+	for _, a := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		err := g.addrPort(netip.AddrPortFrom(a, port))
+		if err == nil {
+			open = append(open, a)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if len(open) == 0 {
+		return nil, first
+	}
+	return open, nil
+}
+
+// vet passes the answers of a lookup only if every one of them is allowed
+// (security.md U9): a name with a public and a private address is an attack or
+// a mistake, and picking the good one would hide it.
+func (g *guard) vet(answers []netip.Addr, port uint16) ([]netip.Addr, error) {
+	out := make([]netip.Addr, 0, len(answers))
+	for _, a := range answers {
+		a = a.Unmap() // Go's resolver may answer ::ffff:a.b.c.d for an A record
+		if err := g.addrPort(netip.AddrPortFrom(a, port)); err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}

@@ -1,0 +1,263 @@
+package egress
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// forbidden is security.md table 1.1, written out here so that a change of the
+// library's list fails a test.
+func forbidden() []netip.Prefix {
+	return append(forbiddenV4(), forbiddenV6()...)
+}
+
+func forbiddenV4() []netip.Prefix {
+	return prefixes(
+		"0.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+		"169.254.0.0/16", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24", "198.51.100.0/24",
+		"203.0.113.0/24", "192.31.196.0/24", "192.175.48.0/24", "192.52.193.0/24", "192.88.99.0/24",
+		"198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32",
+	)
+}
+
+func forbiddenV6() []netip.Prefix {
+	return prefixes(
+		"::/8", "::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48",
+		"100::/64", "2001::/23", "2001::/32", "2001:2::/48", "2001:10::/28", "2001:20::/28",
+		"2001:db8::/32", "3fff::/20", "2002::/16", "2620:4f:8000::/48", "5f00::/16",
+		"fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+		"::/3", "4000::/2", "8000::/1", // all that is outside 2000::/3
+	)
+}
+
+func last(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+// middle flips the first free bit of the first address and the last bit.
+func middle(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	if p.Bits() < len(b)*8 {
+		b[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+func TestEveryForbiddenRangeIsBlockedFromFirstToLast(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{})
+	for _, p := range forbidden() {
+		for _, a := range []netip.Addr{p.Addr(), middle(p), last(p)} {
+			require.Error(t, g.addr(a), "%s of %s", a, p)
+		}
+	}
+}
+
+func TestMetadataAndOddAddressesAreBlocked(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{})
+	for _, s := range []string{
+		"0.1.2.3", "100.100.100.200", "169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.0.23",
+		"168.63.129.16", "192.0.0.192", "255.255.255.255", "fd00:ec2::254", "fd20:ce::254", "::", "::1",
+		"::7f00:1", "::ffff:0:7f00:1", "64:ff9b::7f00:1", "64:ff9b:1::a9fe:a9fe", "2002:7f00:1::1", "2001::1",
+		"fec0::1", "3fff::1", "5f00::1", "4000::1", "fe80::1%eth0", "2606:4700::1%eth0", "::ffff:8.8.8.8",
+	} {
+		require.Error(t, g.addr(netip.MustParseAddr(s)), s)
+	}
+	require.Error(t, g.addr(netip.Addr{}), "the zero address")
+}
+
+func TestPublicAddressesPass(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{})
+	for _, s := range []string{
+		"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "126.255.255.255", "128.0.0.0", "168.63.129.15",
+		"168.63.129.17", "172.15.255.255", "172.32.0.0", "223.255.255.255", "2606:4700:4700::1111", "2a00::1",
+	} {
+		require.NoError(t, g.addr(netip.MustParseAddr(s)), s)
+	}
+}
+
+func inAny(a netip.Addr, list []netip.Prefix) bool {
+	for _, p := range list {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// The guard forbids exactly the table: no more, no less.
+func TestGuardAgreesWithTheTable(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{})
+	rapid.Check(t, func(t *rapid.T) {
+		a := rapid.OneOf(anyV4(), anyV6()).Draw(t, "addr")
+		require.Equal(t, inAny(a, forbidden()), g.addr(a) != nil, a)
+	})
+}
+
+func anyV4() *rapid.Generator[netip.Addr] {
+	return rapid.Map(rapid.Uint32(), v4)
+}
+
+func anyV6() *rapid.Generator[netip.Addr] {
+	return rapid.Custom(func(t *rapid.T) netip.Addr {
+		b := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes")
+		if rapid.Bool().Draw(t, "global") {
+			b[0] = 0x20 | b[0]&0x1f
+		}
+		return netip.AddrFrom16([16]byte(b))
+	})
+}
+
+func v4(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n)))
+}
+
+// spelling is an IPv6 form that carries an IPv4 address at an offset.
+type spelling struct {
+	form     string
+	base     netip.Addr
+	at       int
+	inverted bool
+}
+
+func spellings() []spelling {
+	return []spelling{
+		{"mapped", netip.MustParseAddr("::ffff:0:0"), 12, false},
+		{"compatible", netip.MustParseAddr("::"), 12, false},
+		{"translated", netip.MustParseAddr("::ffff:0:0:0"), 12, false},
+		{"NAT64", netip.MustParseAddr("64:ff9b::"), 12, false},
+		{"local NAT64", netip.MustParseAddr("64:ff9b:1::"), 12, false},
+		{"6to4", netip.MustParseAddr("2002::1"), 2, false},
+		{"Teredo", netip.MustParseAddr("2001:0:4136:e378:8000:63bf::"), 12, true}, // RFC 4380 4: the client's bits are inverted
+		{"ISATAP", netip.MustParseAddr("fe80::5efe:0:0"), 12, false},
+	}
+}
+
+func (s spelling) write(a netip.Addr) netip.Addr {
+	b, q := s.base.As16(), a.As4()
+	for i := range q {
+		if s.inverted {
+			q[i] = ^q[i]
+		}
+	}
+	copy(b[s.at:], q[:])
+	return netip.AddrFrom16(b)
+}
+
+func randomIn(r *rand.Rand, p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	free := uint32(uint64(1)<<(32-p.Bits()) - 1)
+	return v4(binary.BigEndian.Uint32(b[:]) | r.Uint32()&free)
+}
+
+// 100 draws of 640 addresses in 8 spellings under 2 policies: a million.
+func TestSpellingsOfADeniedIPv4AddressAreDenied(t *testing.T) {
+	t.Parallel()
+	guards := []*guard{newGuard(Config{}), newGuard(Config{AllowNAT64: true})}
+	ranges, forms := forbiddenV4(), spellings()
+	rapid.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		for range 640 {
+			a := randomIn(r, ranges[r.IntN(len(ranges))])
+			for _, g := range guards {
+				if g.addr(a) == nil {
+					t.Fatalf("%s is allowed", a)
+				}
+				for _, s := range forms {
+					if g.addr(s.write(a)) == nil {
+						t.Fatalf("%s is allowed in its %s spelling %s", a, s.form, s.write(a))
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestNAT64FollowsTheAddressInside(t *testing.T) {
+	t.Parallel()
+	public, private := netip.MustParseAddr("64:ff9b::808:808"), netip.MustParseAddr("64:ff9b::a00:1")
+	require.Error(t, newGuard(Config{}).addr(public), "off by default")
+
+	g := newGuard(Config{AllowNAT64: true, AllowCIDRs: prefixes("10.0.0.0/8"), DenyCIDRs: prefixes("8.8.4.0/24")})
+	require.NoError(t, g.addr(public))
+	require.Error(t, g.addr(private), "the allow list names our networks, not those behind the translator")
+	require.Error(t, g.addr(netip.MustParseAddr("64:ff9b::808:404")), "the operator's own range")
+}
+
+func TestOperatorsListsDenyBeforeAllow(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{AllowCIDRs: prefixes("10.1.2.3/16", "fd00::/8"), DenyCIDRs: prefixes("10.1.5.0/24", "1.1.1.1/32")})
+	for addr, want := range map[string]bool{
+		"10.1.0.1": true, "10.2.0.1": false, "10.1.5.7": false, "fd00::5": true, "fe80::1": false,
+		"1.1.1.1": false, "1.1.1.2": true, "::ffff:10.1.0.1": false,
+	} {
+		require.Equal(t, want, g.addr(netip.MustParseAddr(addr)) == nil, addr)
+	}
+	all := newGuard(Config{AllowCIDRs: prefixes("::/0")})
+	require.Error(t, all.addr(netip.MustParseAddr("::ffff:127.0.0.1")), "the kernel would dial 127.0.0.1")
+}
+
+func TestPorts(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{Ports: []uint16{8443}, AllowCIDRs: prefixes("10.0.0.0/8")})
+	for target, want := range map[string]bool{
+		"1.1.1.1:443": true, "1.1.1.1:80": true, "1.1.1.1:8443": true, "1.1.1.1:22": false, "1.1.1.1:0": false,
+		"1.1.1.1:6379": false, "10.0.0.1:6379": true, "[2606:4700::1]:443": true, "[2606:4700::1]:25": false,
+	} {
+		require.Equal(t, want, g.addrPort(netip.MustParseAddrPort(target)) == nil, target)
+	}
+}
+
+func TestControlFailsClosed(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{AllowCIDRs: prefixes("127.0.0.2/32")})
+	for _, c := range []struct {
+		network, address string
+		ok               bool
+	}{
+		{"tcp4", "127.0.0.2:9", true},
+		{"tcp4", "127.0.0.3:9", false},
+		{"tcp6", "[::ffff:127.0.0.2]:9", false},
+		{"tcp6", "[fe80::1%eth0]:443", false},
+		{"tcp6", "[::1%lo]:443", false},
+		{"tcp", "1.1.1.1:443", false},
+		{"udp4", "1.1.1.1:443", false},
+		{"unix", "/var/run/docker.sock", false},
+		{"tcp4", "example.com:443", false},
+		{"tcp4", "", false},
+		{"tcp4", "1.1.1.1:443", true},
+	} {
+		err := g.control(t.Context(), c.network, c.address, nil)
+		require.Equal(t, c.ok, err == nil, "%s %s", c.network, c.address)
+	}
+}
+
+func TestConfigIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]Config{
+		"mapped allow range":  {AllowCIDRs: prefixes("::ffff:10.0.0.0/104")},
+		"invalid deny range":  {DenyCIDRs: []netip.Prefix{{}}},
+		"zone in bind":        {BindAddress: netip.MustParseAddr("fe80::1%eth0")},
+		"control in agent":    {UserAgent: "a\nb"},
+		"proxy without host":  {ProxyURL: mustURL("http:///")},
+		"proxy of other kind": {ProxyURL: mustURL("socks5://user:hunter2@10.0.0.1")},
+	} {
+		_, err := New(c)
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), "hunter2", name)
+	}
+}

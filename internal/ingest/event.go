@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Bounds of what a publisher may say about an event.
+const (
+	maxIdempotencyKey = 256
+	// maxDelay is how far ahead not_before may lie: as long as the longest retry delay's hundredfold, about two years.
+	maxDelay = 100 * models.MaxRetryDelay
+)
+
+// event checks a publication against the profile and makes the row of it.
+func (p *plan) event(pub *Publication) (*models.Event, error) {
+	if err := models.CheckPayload(pub.Payload); err != nil {
+		return nil, err
+	}
+	var f models.Faults
+	eventType, ok := p.profile.ResolveType(pub.Type)
+	if !ok {
+		f.Add("type", "%q is not an event type of profile %s", pub.Type, p.profile.Name)
+	}
+	e := &models.Event{
+		ID: models.NewID(), ApplicationID: p.app.ID, Type: eventType.Name, Wire: eventType.Wire, Payload: pub.Payload,
+		OccurredAt: pub.OccurredAt, PublisherSequence: pub.Sequence, Digest: digest(eventType.Name, pub), CreatedAt: p.now,
+	}
+	f.Merge("", p.entity(e, pub))
+	f.Merge("", checkTimes(e, pub, p.now))
+	f.Merge("", checkKey(e, pub))
+	if ok {
+		f.Merge("", p.profile.CheckPayload(eventType.Name, pub.Payload))
+	}
+	return e, f.Err()
+}
+
+func (p *plan) entity(e *models.Event, pub *Publication) error {
+	given := ""
+	if pub.EntityID != nil {
+		given = *pub.EntityID
+	}
+	id, err := p.profile.EntityID(given, pub.Payload)
+	if err == nil && id != "" {
+		e.EntityID = &id
+	}
+	return err
+}
+
+func checkTimes(e *models.Event, pub *Publication, now time.Time) error {
+	var f models.Faults
+	if pub.OccurredAt != "" {
+		if _, err := time.Parse(time.RFC3339Nano, pub.OccurredAt); err != nil {
+			f.Add("occurred_at", "is not an RFC 3339 time")
+		}
+	}
+	if pub.NotBefore == "" {
+		return f.Err()
+	}
+	at, err := time.Parse(time.RFC3339Nano, pub.NotBefore)
+	switch {
+	case err != nil:
+		f.Add("not_before", "is not an RFC 3339 time")
+	case at.Sub(now) > maxDelay:
+		f.Add("not_before", "is more than %s ahead", maxDelay)
+	default:
+		at = at.UTC()
+		e.NotBefore = &at
+	}
+	return f.Err()
+}
+
+func checkKey(e *models.Event, pub *Publication) error {
+	if pub.IdempotencyKey == "" {
+		return nil
+	}
+	if len(pub.IdempotencyKey) > maxIdempotencyKey || !utf8.ValidString(pub.IdempotencyKey) {
+		return models.Invalid("idempotency_key", "must be UTF-8 of at most %d bytes", maxIdempotencyKey)
+	}
+	for _, r := range pub.IdempotencyKey {
+		if r < ' ' || r == 0x7f {
+			return models.Invalid("idempotency_key", "must not contain control characters")
+		}
+	}
+	e.IdempotencyKey = &pub.IdempotencyKey
+	return nil
+}
+
+// digest tells a repeat of an idempotency key from another event under the same key. Each part is written behind its
+// length, so that no two publications run together to the same bytes.
+func digest(eventType string, pub *Publication) []byte {
+	h := sha256.New()
+	part(h, []byte(eventType))
+	part(h, pub.Payload)
+	part(h, []byte(pub.OccurredAt))
+	part(h, []byte(pub.NotBefore))
+	entity, sequence := "", ""
+	if pub.EntityID != nil {
+		entity = "=" + *pub.EntityID
+	}
+	if pub.Sequence != nil {
+		sequence = strconv.FormatInt(*pub.Sequence, 10)
+	}
+	part(h, []byte(entity))
+	part(h, []byte(sequence))
+	return h.Sum(nil)
+}
+
+func part(h hash.Hash, b []byte) {
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+	h.Write(b)
+}

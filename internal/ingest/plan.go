@@ -1,0 +1,107 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"github.com/posthorn/posthorn/models"
+	"github.com/posthorn/posthorn/profiles"
+	"github.com/posthorn/posthorn/workflows"
+)
+
+// plan turns the publications of one request into what is to be stored. Subscriptions are read once for each event
+// type that the request has.
+type plan struct {
+	ingest  *Ingest
+	app     *models.Application
+	profile *profiles.Profile
+	now     time.Time
+	targets map[string][]target
+}
+
+// target is a subscription that an event goes to, with the Spec it is sent under.
+type target struct {
+	subscription *models.Subscription
+	spec         models.StoredSpec
+}
+
+func newPlan(in *Ingest, app *models.Application, profile *profiles.Profile) *plan {
+	return &plan{ingest: in, app: app, profile: profile, now: in.Now().UTC(), targets: map[string][]target{}}
+}
+
+// acceptance plans one publication; what is wrong with it is in the Acceptance's Err, a failed look-up in the error.
+func (p *plan) acceptance(ctx context.Context, pub *Publication) (*models.Acceptance, error) {
+	event, err := p.event(pub)
+	if err != nil {
+		return &models.Acceptance{Err: err}, nil //nolint:nilerr // a refusal of this publication alone
+	}
+	a := &models.Acceptance{Event: event}
+	if p.profile.Suppressed(event.Type, event.Payload) {
+		return a, nil
+	}
+	targets, err := p.targetsOf(ctx, event.Type)
+	if err != nil {
+		return nil, err
+	}
+	p.invocations(a, targets)
+	return a, nil
+}
+
+func (p *plan) targetsOf(ctx context.Context, eventType string) ([]target, error) {
+	if known, ok := p.targets[eventType]; ok {
+		return known, nil
+	}
+	subscriptions, err := p.ingest.Store.MatchingSubscriptions(ctx, p.app.ID, profiles.MatchPatterns(eventType))
+	if err != nil {
+		return nil, err
+	}
+	shared, err := p.profile.Spec.Store()
+	if err != nil {
+		return nil, err
+	}
+	targets := make([]target, 0, len(subscriptions))
+	for i := range subscriptions {
+		t := target{subscription: &subscriptions[i], spec: shared}
+		if len(subscriptions[i].Delivery) > 0 {
+			spec, err := p.profile.WithDelivery(subscriptions[i].Delivery)
+			if err != nil {
+				return nil, err
+			}
+			if t.spec, err = spec.Store(); err != nil {
+				return nil, err
+			}
+		}
+		targets = append(targets, t)
+	}
+	p.targets[eventType] = targets
+	return targets, nil
+}
+
+// invocations fires the event at its targets. Ordered subscriptions take their place in their queue here, once
+// there are any: see docs/architecture.md, "Order".
+func (p *plan) invocations(a *models.Acceptance, targets []target) {
+	due := p.now
+	if a.Event.NotBefore != nil && a.Event.NotBefore.After(due) {
+		due = *a.Event.NotBefore
+	}
+	a.Invocations = make([]*models.Invocation, 0, len(targets))
+	for i, t := range targets {
+		a.Invocations = append(a.Invocations, &models.Invocation{
+			ID: models.NewID(), ApplicationID: p.app.ID, SubscriptionID: t.subscription.ID, EventID: &a.Event.ID,
+			EventType: a.Event.Type, EntityID: a.Event.EntityID, Status: models.StatusPending,
+			SpecDigest: t.spec.Digest, URL: t.subscription.URL, NextAttemptAt: &due, DispatchAfter: &due,
+			WorkflowID: workflows.EventWorkflowID(a.Event.ID, i/workflows.InvocationsPerWorkflow),
+			CreatedAt:  p.now, UpdatedAt: p.now,
+		})
+		a.Specs = appendNew(a.Specs, t.spec)
+	}
+}
+
+func appendNew(specs []models.StoredSpec, spec models.StoredSpec) []models.StoredSpec {
+	for _, known := range specs {
+		if string(known.Digest) == string(spec.Digest) {
+			return specs
+		}
+	}
+	return append(specs, spec)
+}

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Acceptance is one event to be accepted, with the invocations it leads to.
+type Acceptance = models.Acceptance
+
+// insertBatch bounds the rows of one INSERT: SQLite takes 32,766 parameters, an invocation has 33.
+const insertBatch = 500
+
+// Accept stores the events and their invocations in one durable transaction, in the order given. A repeat of an
+// idempotency key is no error: its Acceptance gets the first event and Duplicate, or Err when the content differs.
+// Any other refusal of one event is in its Err; the others are stored. The returned error means nothing is stored.
+func (s *Store) Accept(ctx context.Context, applicationID string, batch []*Acceptance) error {
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		for _, a := range batch {
+			if a.Err != nil {
+				continue
+			}
+			if err := s.acceptOne(tx, applicationID, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.rememberSpecs(batch)
+	}
+	return err
+}
+
+func (s *Store) acceptOne(tx *gorm.DB, applicationID string, a *Acceptance) error {
+	if first, err := s.repeated(tx, applicationID, a); err != nil || first {
+		return err
+	}
+	if mixed, err := sequenceMixes(tx, a.Event); err != nil || mixed != nil {
+		a.Err = mixed
+		return err
+	}
+	insert := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(a.Event)
+	if insert.Error != nil {
+		return insert.Error
+	}
+	if insert.RowsAffected == 0 { // another process took the idempotency key since repeated looked
+		if first, err := s.repeated(tx, applicationID, a); err != nil || first {
+			return err
+		}
+		return fmt.Errorf("event %s was not stored and is no repeat", a.Event.ID)
+	}
+	if err := s.storeSpecs(tx, a.Specs); err != nil {
+		return err
+	}
+	if len(a.Invocations) == 0 {
+		return nil
+	}
+	return tx.CreateInBatches(a.Invocations, insertBatch).Error
+}
+
+// repeated looks the idempotency key up and, where it is known, answers with the first event.
+func (s *Store) repeated(tx *gorm.DB, applicationID string, a *Acceptance) (bool, error) {
+	if a.Event.IdempotencyKey == nil {
+		return false, nil
+	}
+	var first []models.Event
+	err := tx.Where("application_id = ? AND idempotency_key = ?", applicationID, *a.Event.IdempotencyKey).
+		Omit("payload").Limit(1).Find(&first).Error
+	if err != nil || len(first) == 0 {
+		return false, err
+	}
+	if !bytes.Equal(first[0].Digest, a.Event.Digest) {
+		a.Err = models.Errorf(models.CodeIdempotencyMismatch,
+			"this idempotency key was used for another event (%s)", first[0].ID)
+		return true, nil
+	}
+	a.Event, a.Duplicate, a.Invocations = &first[0], true, nil
+	err = tx.Select("id", "subscription_id").Where("event_id = ?", first[0].ID).Order("id").Find(&a.Invocations).Error
+	return true, err
+}
+
+// sequenceMixes refuses an event whose entity has been numbered the other way: by the publisher, or by acceptance.
+func sequenceMixes(tx *gorm.DB, e *models.Event) (refusal, err error) {
+	if e.EntityID == nil {
+		return nil, nil
+	}
+	var last []models.Event
+	err = tx.Select("publisher_sequence").Where("application_id = ? AND entity_id = ?", e.ApplicationID, *e.EntityID).
+		Order("seq DESC").Limit(1).Find(&last).Error
+	switch {
+	case err != nil || len(last) == 0 || (last[0].PublisherSequence == nil) == (e.PublisherSequence == nil):
+		return nil, err
+	case e.PublisherSequence == nil:
+		return models.Invalid("sequence", "is required: earlier events of this entity_id have one"), nil
+	default:
+		return models.Invalid("sequence", "may not be given: earlier events of this entity_id have none"), nil
+	}
+}
+
+// storeSpecs stores those that this process has not stored yet.
+func (s *Store) storeSpecs(tx *gorm.DB, specs []models.StoredSpec) error {
+	for _, spec := range specs {
+		if _, known := s.storedSpecs.Load(string(spec.Digest)); known {
+			continue
+		}
+		err := tx.Table("specs").Clauses(clause.OnConflict{DoNothing: true}).Create(&spec).Error
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rememberSpecs is called once the transaction that stored them has committed.
+func (s *Store) rememberSpecs(batch []*Acceptance) {
+	for _, a := range batch {
+		if a.Err != nil || a.Duplicate {
+			continue
+		}
+		for _, spec := range a.Specs {
+			s.storedSpecs.Store(string(spec.Digest), true)
+		}
+	}
+}
+
+// loadSpec reads a Spec and keeps it.
+func (s *Store) loadSpec(tx *gorm.DB, digest []byte) (*models.Spec, error) {
+	var row models.StoredSpec
+	if err := takeRaw(tx, &row, "SELECT digest, body FROM specs WHERE digest = ?", digest); err != nil {
+		return nil, fmt.Errorf("read spec: %w", err)
+	}
+	spec, err := row.Spec()
+	if err != nil {
+		return nil, err
+	}
+	s.specs.Store(string(digest), spec)
+	return spec, nil
+}

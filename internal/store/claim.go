@@ -1,0 +1,314 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// candidate is an invocation that somebody wants to attempt, with what the gate looks at.
+type candidate struct {
+	models.Invocation
+	Tenant       string
+	SubURL       string
+	SubVersion   *string
+	SubSealed    []byte
+	SubEnabled   bool
+	SubVerified  bool
+	SubGone      bool
+	SubFailures  int
+	SubDeletedAt *time.Time `gorm:"serializer:micros"`
+	SubRateTAT   int64      `gorm:"column:sub_rate_tat"`
+	// Spec is loaded for those that are due; granted is set once this round has said yes.
+	Spec    *models.Spec `gorm:"-"`
+	granted bool
+}
+
+const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS sub_url, s.version AS sub_version,
+ s.sealed AS sub_sealed, s.enabled AS sub_enabled, s.verified AS sub_verified, s.gone AS sub_gone,
+ s.consecutive_failures AS sub_failures, s.deleted_at AS sub_deleted_at, s.rate_tat AS sub_rate_tat
+ FROM invocations JOIN subscriptions s ON s.id = invocations.subscription_id
+ JOIN applications a ON a.id = invocations.application_id WHERE invocations.id IN ? ORDER BY invocations.id`
+
+// Claim asks for the scheduled (or test) attempts of the given invocations and answers for each of them: it is the
+// one gate before anything is sent. owner is the asking worker's boot id. What is granted stays claimed until it is
+// settled, or its owner has not renewed itself for Lease.
+func (s *Store) Claim(ctx context.Context, owner string, ids []string) ([]models.Gate, error) {
+	var gates []models.Gate
+	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		round, err := s.newRound(tx, owner, ids)
+		if err != nil {
+			return err
+		}
+		gates, err = round.decideAll()
+		return err
+	})
+	return gates, err
+}
+
+// ClaimRedelivery asks for the attempt that a redeliver command wants. It is granted in any state of the invocation;
+// closed means the command was carried out already, or the subscription is gone for good.
+func (s *Store) ClaimRedelivery(ctx context.Context, owner, commandID string) (models.Gate, error) {
+	var gate models.Gate
+	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		var command models.Command
+		if err := takeRaw(tx, &command, "SELECT * FROM commands WHERE id = ?", commandID); err != nil {
+			return found(err, "command")
+		}
+		round, err := s.newRound(tx, owner, []string{command.InvocationID})
+		if err != nil {
+			return err
+		}
+		gate, err = round.decideRedelivery(&command)
+		return err
+	})
+	return gate, err
+}
+
+// round is one transaction's worth of gate decisions.
+type round struct {
+	store      *Store
+	tx         *gorm.DB
+	now        time.Time
+	owner      string
+	candidates []candidate
+	alive      map[string]bool // nil until somebody holds a claim
+	events     map[string]*models.Event
+}
+
+func (s *Store) newRound(tx *gorm.DB, owner string, ids []string) (*round, error) {
+	r := &round{store: s, tx: tx, now: s.now().UTC(), owner: owner, events: map[string]*models.Event{}}
+	err := tx.Raw(candidateSQL+s.forUpdate("invocations"), ids).Scan(&r.candidates).Error
+	return r, err
+}
+
+func (r *round) decideAll() ([]models.Gate, error) {
+	gates := make([]models.Gate, 0, len(r.candidates))
+	granted := make(map[string]*candidate, len(r.candidates))
+	for i := range r.candidates {
+		c := &r.candidates[i]
+		gate, err := r.decide(c)
+		if err != nil {
+			return nil, err
+		}
+		if gate.Verdict == models.VerdictGranted {
+			c.granted = true
+			granted[c.ID] = c
+		}
+		gates = append(gates, gate)
+	}
+	return gates, r.grant(gates, granted)
+}
+
+// decide is the gate for one scheduled attempt. Its order matters: what is over is over, whoever holds it.
+func (r *round) decide(c *candidate) (models.Gate, error) {
+	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
+	if !c.Status.Open() {
+		gate.Verdict = models.VerdictClosed
+		return gate, nil
+	}
+	if c.SubDeletedAt != nil { // accepted while the subscription was being deleted
+		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusCancelled
+		return gate, r.store.cancelOpen(r.tx, "id", c.ID, models.ReasonSubscriptionDeleted)
+	}
+	held, err := r.held(c)
+	switch {
+	case err != nil:
+		return gate, err
+	case held:
+		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait
+	case c.Status == models.StatusQueued: // settling the head of its queue brings it up
+		gate.Verdict = models.VerdictParked
+	case c.NextAttemptAt.After(r.now):
+		gate.Verdict, gate.Wait = models.VerdictNotDue, c.NextAttemptAt.Sub(r.now)
+	default:
+		return gate, r.decideDue(c, &gate)
+	}
+	return gate, nil
+}
+
+// heldWait is how soon to ask again for what another process sends; within one process nobody asks twice.
+const heldWait = time.Second
+
+// decideDue is the gate's second half: whether the subscription may get something now.
+func (r *round) decideDue(c *candidate, gate *models.Gate) error {
+	if !c.SubEnabled || !c.SubVerified || c.SubGone {
+		gate.Verdict = models.VerdictParked
+		return r.parkPaused(c)
+	}
+	spec, err := r.store.spec(r.tx, c.SpecDigest)
+	if err != nil {
+		return err
+	}
+	c.Spec = spec
+	until, err := r.overLimit(c)
+	if err != nil {
+		return err
+	}
+	if !until.IsZero() {
+		gate.Verdict = models.VerdictParked
+		return r.park(c, &until)
+	}
+	gate.Verdict = models.VerdictGranted
+	return nil
+}
+
+// decideRedelivery is the gate for a redelivery: only a deleted subscription, or another attempt in flight, is in
+// its way.
+func (r *round) decideRedelivery(command *models.Command) (models.Gate, error) {
+	if len(r.candidates) == 0 {
+		return models.Gate{}, models.NotFound("invocation")
+	}
+	c := &r.candidates[0]
+	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
+	if command.SettledAt != nil || c.SubDeletedAt != nil {
+		gate.Verdict = models.VerdictClosed
+		return gate, r.store.settleCommand(r.tx, command.ID, r.now)
+	}
+	held, err := r.held(c)
+	if err != nil {
+		return gate, err
+	}
+	if held {
+		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
+		return gate, nil
+	}
+	if c.Spec, err = r.store.spec(r.tx, c.SpecDigest); err != nil {
+		return gate, err
+	}
+	gate.Verdict = models.VerdictGranted
+	c.ClaimRedelivery = &command.ID
+	gates := []models.Gate{gate}
+	err = r.grant(gates, map[string]*candidate{c.ID: c})
+	return gates[0], err
+}
+
+// held reports whether a live claim is on the invocation. One whose owner is dead is recorded as interrupted.
+func (r *round) held(c *candidate) (bool, error) {
+	if c.ClaimToken == nil {
+		c.ClaimRedelivery = nil
+		return false, nil
+	}
+	if r.alive == nil {
+		var err error
+		if r.alive, err = r.store.alive(r.tx); err != nil {
+			return false, err
+		}
+	}
+	if r.alive[*c.ClaimOwner] {
+		return true, nil
+	}
+	return false, r.interrupt(c)
+}
+
+// interrupt records the attempt of a dead owner. It counts as an attempt, but not against the policy: the fault is
+// ours, and nobody knows whether the receiver saw it.
+func (r *round) interrupt(c *candidate) error {
+	code, message := models.AttemptInterrupted, "the sending process ended during the attempt"
+	attempt := models.Attempt{
+		ID: models.NewID(), InvocationID: c.ID, SubscriptionID: c.SubscriptionID, Number: c.Attempts + 1,
+		Trigger: triggerOf(c), RedeliveryID: c.ClaimRedelivery, StartedAt: *c.ClaimedAt, FinishedAt: r.now,
+		URL: c.URL, Outcome: models.AttemptFailed, ErrorCode: &code, ErrorMessage: &message, RetryCount: c.Attempts,
+		RequestHeaders: []models.Header{}, ResponseHeaders: []models.Header{},
+	}
+	c.Attempts++
+	if c.FirstAttemptAt == nil {
+		c.FirstAttemptAt = c.ClaimedAt
+	}
+	c.ClaimToken, c.ClaimRedelivery = nil, nil
+	err := r.tx.Exec("UPDATE invocations SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?,"+
+		" last_error_code = ?, last_error_message = ?, last_status_code = NULL, claim_token = NULL, claim_owner = NULL,"+
+		" claim_redelivery = NULL, claimed_at = NULL WHERE id = ?",
+		c.Attempts, microsOf(c.FirstAttemptAt), micros(attempt.StartedAt), code, message, c.ID).Error
+	return errors.Join(err, r.tx.Create(&attempt).Error)
+}
+
+// grant stores the claims of one round in one UPDATE and fills in what sending takes.
+func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error {
+	if len(granted) == 0 {
+		return nil
+	}
+	token := models.NewID()
+	ids := make([]string, 0, len(granted))
+	for i := range gates {
+		c, ok := granted[gates[i].InvocationID]
+		if !ok {
+			continue
+		}
+		claim, err := r.claimOf(c, token)
+		if err != nil {
+			return err
+		}
+		gates[i].Claim = claim
+		ids = append(ids, c.ID)
+	}
+	redelivery := granted[ids[0]].ClaimRedelivery // a round for a redelivery has one candidate
+	return r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
+		" overdue = 0, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
+		token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
+}
+
+func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
+	secrets, err := r.store.openSecrets(c.ApplicationID, c.SubscriptionID, c.SubSealed)
+	if err != nil {
+		return nil, err
+	}
+	claim := &models.Claim{
+		Token: token, InvocationID: c.ID, Number: c.Attempts + 1, Trigger: triggerOf(c),
+		ApplicationID: c.ApplicationID, SubscriptionID: c.SubscriptionID, Tenant: c.Tenant, EventType: c.EventType,
+		URL: c.SubURL, Secrets: secrets, Spec: c.Spec, PolicyAttempts: c.PolicyAttempts,
+		FirstAttemptAt: c.FirstAttemptAt, EndpointFailures: c.SubFailures, AcceptedAt: c.CreatedAt,
+		Payload: []byte(c.Spec.TestEvent.Payload), Wire: c.Spec.TestEvent.Type,
+	}
+	if c.ClaimRedelivery != nil {
+		claim.RedeliveryID = *c.ClaimRedelivery
+	}
+	if c.SubVersion != nil {
+		claim.Version = *c.SubVersion
+	}
+	if c.EventID == nil {
+		return claim, nil
+	}
+	event, err := r.event(*c.EventID)
+	if err != nil {
+		return nil, err
+	}
+	claim.EventID, claim.Payload, claim.Wire = event.ID, event.Payload, event.Wire
+	claim.OccurredAt, claim.AcceptedAt = event.OccurredAt, event.CreatedAt
+	return claim, nil
+}
+
+// event reads an event once a round: the invocations of one workflow mostly share it.
+func (r *round) event(id string) (*models.Event, error) {
+	if event, ok := r.events[id]; ok {
+		return event, nil
+	}
+	var event models.Event
+	if err := takeRaw(r.tx, &event, "SELECT * FROM events WHERE id = ?", id); err != nil {
+		return nil, err
+	}
+	r.events[id] = &event
+	return &event, nil
+}
+
+func triggerOf(c *candidate) models.Trigger {
+	switch {
+	case c.ClaimRedelivery != nil:
+		return models.TriggerRedeliver
+	case c.IsTest():
+		return models.TriggerTest
+	default:
+		return models.TriggerScheduled
+	}
+}
+
+func lastError(i *models.Invocation) string {
+	if i.LastErrorMessage == nil {
+		return ""
+	}
+	return *i.LastErrorMessage
+}

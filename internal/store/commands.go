@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Cancel ends an open invocation: no attempt is claimed once it returns. A settled one is CodeConflict.
+func (s *Store) Cancel(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *gorm.DB) error {
+		i, err := s.lockInvocation(tx, id)
+		if err != nil {
+			return err
+		}
+		if !i.Status.Open() {
+			return models.Errorf(models.CodeConflict, "the invocation is settled: %s", i.Status)
+		}
+		return s.cancelOne(tx, i, models.ReasonCancelled)
+	})
+}
+
+// Redeliver asks for one more attempt at an invocation and returns the command's id. An abandoned one needs force;
+// a deleted or unverified subscription is CodeConflict.
+func (s *Store) Redeliver(ctx context.Context, id string, force bool) (string, error) {
+	now := s.now().UTC()
+	command := models.Command{
+		ID: models.NewID(), InvocationID: id, Kind: models.CommandRedeliver, DispatchAfter: &now, CreatedAt: now,
+	}
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		i, err := s.lockInvocation(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.mayRedeliver(tx, i, force); err != nil {
+			return err
+		}
+		command.WorkflowID = i.WorkflowID
+		return tx.Create(&command).Error
+	})
+	return command.ID, err
+}
+
+func (s *Store) mayRedeliver(tx *gorm.DB, i *models.Invocation, force bool) error {
+	if i.Status == models.StatusAbandoned && !force {
+		return models.Errorf(models.CodeConflict,
+			"a newer event was delivered first; redelivering this one needs force")
+	}
+	var sub models.Subscription
+	if err := takeRaw(tx, &sub, "SELECT * FROM subscriptions WHERE id = ?", i.SubscriptionID); err != nil {
+		return err
+	}
+	switch {
+	case sub.DeletedAt != nil:
+		return models.Errorf(models.CodeConflict, "the subscription is deleted")
+	case !sub.Verified:
+		return models.Errorf(models.CodeConflict, "the subscription is not verified")
+	default:
+		return nil
+	}
+}
+
+func (s *Store) lockInvocation(tx *gorm.DB, id string) (*models.Invocation, error) {
+	var i models.Invocation
+	err := takeRaw(tx, &i, "SELECT * FROM invocations WHERE id = ?"+s.forUpdate("invocations"), id)
+	if err != nil {
+		return nil, found(err, "invocation")
+	}
+	return &i, nil
+}
+
+// cancelOne ends one open, locked invocation. Where a workflow may wait for it, a command tells the workflow.
+func (s *Store) cancelOne(tx *gorm.DB, i *models.Invocation, reason string) error {
+	now := s.now().UTC()
+	if err := tx.Exec(cancelSQL+"id = ?", append(cancelArgs(micros(now), reason), i.ID)...).Error; err != nil {
+		return err
+	}
+	if i.DispatchAfter != nil || i.Parked {
+		return nil // no workflow waits for it: the row is all there is
+	}
+	return tx.Create(&models.Command{
+		ID: models.NewID(), InvocationID: i.ID, Kind: models.CommandCancel, WorkflowID: i.WorkflowID,
+		DispatchAfter: &now, CreatedAt: now,
+	}).Error
+}
+
+// cancelOpen ends every open invocation whose column has the value, by rows alone: workflows that wait for one find
+// out when their next attempt is due.
+func (s *Store) cancelOpen(tx *gorm.DB, column, value, reason string) error {
+	return tx.Exec(cancelSQL+column+" = ? AND "+openSQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
+}
+
+const cancelSQL = "UPDATE invocations SET status = 'cancelled', reason = ?, updated_at = ?," +
+	" next_attempt_at = NULL, dispatch_after = NULL, parked = ? WHERE "
+
+func cancelArgs(now int64, reason string) []any { return []any{reason, now, false} }

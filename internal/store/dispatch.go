@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// dispatchLease is how long a row that a dispatcher took stays its own: a crash between take and mark costs so much.
+const dispatchLease = 3 * time.Second
+
+// TakeDispatches takes up to limit invocations that are due for the dispatcher, oldest first. Each stays the
+// caller's for dispatchLease; MarkDispatched, or the claim of its attempt, ends that.
+func (s *Store) TakeDispatches(ctx context.Context, limit int) ([]models.Dispatch, error) {
+	var rows []models.Dispatch
+	now := s.now()
+	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		return tx.Raw("UPDATE invocations SET dispatch_after = ? WHERE id IN (SELECT id FROM invocations"+
+			" WHERE dispatch_after <= ? ORDER BY dispatch_after, id LIMIT ?"+s.skipLocked()+")"+
+			" RETURNING id AS invocation_id, application_id, subscription_id, event_id, event_type, workflow_id,"+
+			" dispatch_after AS lease, COALESCE(next_attempt_at, created_at) AS due, overdue",
+			micros(now.Add(dispatchLease)), micros(now), limit).Scan(&rows).Error
+	})
+	return rows, err
+}
+
+// MarkDispatched ends the dispatcher's hold on what its workflows have got; rows that changed hands since are left.
+func (s *Store) MarkDispatched(ctx context.Context, lease time.Time, ids []string) error {
+	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		return tx.Exec("UPDATE invocations SET dispatch_after = NULL WHERE id IN ? AND dispatch_after = ?",
+			ids, micros(lease)).Error
+	})
+}
+
+// TakeCommands takes up to limit commands that are due, like TakeDispatches.
+func (s *Store) TakeCommands(ctx context.Context, limit int) ([]models.Command, error) {
+	var rows []models.Command
+	now := s.now()
+	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		return tx.Raw("UPDATE commands SET dispatch_after = ? WHERE id IN (SELECT id FROM commands"+
+			" WHERE dispatch_after <= ? ORDER BY dispatch_after, id LIMIT ?"+s.skipLocked()+") RETURNING *",
+			micros(now.Add(dispatchLease)), micros(now), limit).Scan(&rows).Error
+	})
+	return rows, err
+}
+
+// MarkCommand notes that a command's signal has reached its workflow. A cancel is carried out with that: its row
+// was changed when it was accepted.
+func (s *Store) MarkCommand(ctx context.Context, c models.Command) error {
+	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		if c.Kind == models.CommandCancel {
+			return s.settleCommand(tx, c.ID, s.now())
+		}
+		return tx.Exec("UPDATE commands SET dispatch_after = NULL WHERE id = ? AND dispatch_after = ?",
+			c.ID, microsOf(c.DispatchAfter)).Error
+	})
+}
+
+func (s *Store) skipLocked() string {
+	if s.postgres() {
+		return " FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
+// OverdueAfter is how late an attempt may be before the reconciler looks after it.
+const OverdueAfter = 30 * time.Second
+
+// Reconcile gives the dispatcher up to limit rows that nobody seems to work on: attempts overdue by OverdueAfter and
+// more for each time they were given already, parked rows whose subscription receives, redeliveries signalled but
+// not carried out. It returns how many.
+func (s *Store) Reconcile(ctx context.Context, limit int) (int, error) {
+	found := 0
+	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		for _, step := range []func(*gorm.DB, int) (int, error){s.reviveOverdue, s.reviveParked, s.reviveCommands} {
+			n, err := step(tx, limit)
+			if err != nil {
+				return err
+			}
+			found += n
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (s *Store) reviveOverdue(tx *gorm.DB, limit int) (int, error) {
+	now := s.now()
+	done := tx.Exec("UPDATE invocations SET dispatch_after = ?, overdue = overdue + 1 WHERE id IN ("+
+		"SELECT id FROM invocations WHERE next_attempt_at <= CAST(? AS bigint) - CAST(? AS bigint) * overdue AND next_attempt_at <= ?"+
+		" AND status IN ('pending', 'retrying') AND dispatch_after IS NULL AND NOT parked"+
+		" AND (claim_token IS NULL OR claim_owner NOT IN (SELECT id FROM workers WHERE renewed_at > ?))"+
+		" ORDER BY next_attempt_at LIMIT ?"+s.skipLocked()+")",
+		micros(now), micros(now.Add(-OverdueAfter)), OverdueAfter.Microseconds(), micros(now.Add(-OverdueAfter)),
+		micros(now.Add(-Lease)), limit)
+	return int(done.RowsAffected), done.Error
+}
+
+func (s *Store) reviveParked(tx *gorm.DB, limit int) (int, error) {
+	done := tx.Exec("UPDATE invocations SET dispatch_after = ?, parked = ? WHERE id IN ("+
+		"SELECT i.id FROM invocations i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.parked"+
+		" AND s.enabled AND s.verified AND NOT s.gone AND s.deleted_at IS NULL LIMIT ?)",
+		micros(s.now()), false, limit)
+	return int(done.RowsAffected), done.Error
+}
+
+func (s *Store) reviveCommands(tx *gorm.DB, limit int) (int, error) {
+	now := s.now()
+	done := tx.Exec("UPDATE commands SET dispatch_after = ? WHERE id IN (SELECT id FROM commands"+
+		" WHERE settled_at IS NULL AND dispatch_after IS NULL AND created_at <= ? LIMIT ?)",
+		micros(now), micros(now.Add(-OverdueAfter)), limit)
+	return int(done.RowsAffected), done.Error
+}

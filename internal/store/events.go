@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Event reads one event with its payload.
+func (s *Store) Event(ctx context.Context, id string) (*models.Event, error) {
+	var e models.Event
+	if err := s.read(ctx).Where("id = ?", id).Take(&e).Error; err != nil {
+		return nil, found(err, "event")
+	}
+	return &e, nil
+}
+
+// Events lists an application's events, newest first.
+func (s *Store) Events(ctx context.Context, f models.EventFilter, p Page) ([]models.Event, string, error) {
+	query := s.read(ctx).Where("application_id = ?", f.ApplicationID)
+	if !f.WithPayload {
+		query = query.Omit("payload")
+	}
+	if f.Type != "" {
+		query = query.Where("type = ?", f.Type)
+	}
+	if f.EntityID != "" {
+		query = query.Where("entity_id = ?", f.EntityID)
+	}
+	query = window(query, f.After, f.Before)
+	if f.Undelivered {
+		query = query.Where("(EXISTS (SELECT 1 FROM invocations WHERE event_id = events.id AND status <> 'succeeded')" +
+			" OR NOT EXISTS (SELECT 1 FROM invocations WHERE event_id = events.id))")
+	}
+	before, err := strconv.ParseInt(p.After, 10, 64)
+	if p.After != "" && err != nil {
+		return nil, "", models.Errorf(models.CodeMalformed, "bad cursor")
+	}
+	return page(query, "seq", before, p.Limit, func(e *models.Event) string { return strconv.FormatInt(e.Seq, 10) })
+}
+
+// EventInvocations lists the invocations that an event led to, oldest first.
+func (s *Store) EventInvocations(ctx context.Context, eventID string) ([]InvocationView, error) {
+	var rows []InvocationView
+	err := s.read(ctx).Table("invocations").Select(invocationColumns).Joins(joinSubscription).
+		Where("invocations.event_id = ?", eventID).Order("invocations.id").Find(&rows).Error
+	return rows, translate(err)
+}
+
+// CancelEvent cancels what has not been delivered of an event; attempts in flight may still arrive.
+func (s *Store) CancelEvent(ctx context.Context, id string) error {
+	now := micros(s.now())
+	return s.write(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec("UPDATE events SET cancelled_at = COALESCE(cancelled_at, ?) WHERE id = ?", now, id)
+		if done.Error != nil {
+			return done.Error
+		}
+		if done.RowsAffected == 0 {
+			return models.NotFound("event")
+		}
+		var open []models.Invocation
+		query := "SELECT * FROM invocations WHERE event_id = ? AND " + openSQL + s.forUpdate("invocations")
+		if err := tx.Raw(query, id).Scan(&open).Error; err != nil {
+			return err
+		}
+		for i := range open {
+			if err := s.cancelOne(tx, &open[i], models.ReasonEventCancelled); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// window keeps what was created at or after after and before before; zero times do not narrow.
+func window(query *gorm.DB, after, before time.Time) *gorm.DB {
+	if !after.IsZero() {
+		query = query.Where("created_at >= ?", micros(after))
+	}
+	if !before.IsZero() {
+		query = query.Where("created_at < ?", micros(before))
+	}
+	return query
+}

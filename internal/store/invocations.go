@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// InvocationView is an invocation with what its subscription adds to it.
+type InvocationView = models.InvocationView
+
+const (
+	openSQL          = "status IN ('pending', 'queued', 'retrying')"
+	joinSubscription = "JOIN subscriptions s ON s.id = invocations.subscription_id"
+	// pausedSQL says in SQL when an open invocation waits for its subscription; deleted ones have none open.
+	pausedSQL         = "(NOT s.enabled OR NOT s.verified OR s.gone)"
+	invocationColumns = "invocations.*, " + pausedSQL + " AS paused"
+)
+
+// Invocation reads one invocation.
+func (s *Store) Invocation(ctx context.Context, id string) (*InvocationView, error) {
+	var v InvocationView
+	err := s.read(ctx).Table("invocations").Select(invocationColumns).Joins(joinSubscription).
+		Where("invocations.id = ?", id).Take(&v).Error
+	if err != nil {
+		return nil, found(err, "invocation")
+	}
+	return &v, nil
+}
+
+// Invocations lists an application's invocations, newest first.
+func (s *Store) Invocations(ctx context.Context, f models.InvocationFilter, p Page) ([]InvocationView, string, error) {
+	query := s.read(ctx).Table("invocations").Select(invocationColumns).Joins(joinSubscription).
+		Where("invocations.application_id = ?", f.ApplicationID)
+	for column, value := range map[string]string{
+		"invocations.subscription_id": f.SubscriptionID,
+		"invocations.event_id":        f.EventID,
+		"invocations.event_type":      f.EventType,
+		"invocations.entity_id":       f.EntityID,
+	} {
+		if value != "" {
+			query = query.Where(column+" = ?", value)
+		}
+	}
+	switch {
+	case f.Status == models.StatusPaused:
+		query = query.Where(openSQL + " AND " + pausedSQL)
+	case f.Status.Open():
+		query = query.Where("status = ? AND NOT "+pausedSQL, f.Status)
+	case f.Status != "":
+		query = query.Where("status = ?", f.Status)
+	}
+	if !f.After.IsZero() {
+		query = query.Where("invocations.created_at >= ?", micros(f.After))
+	}
+	if !f.Before.IsZero() {
+		query = query.Where("invocations.created_at < ?", micros(f.Before))
+	}
+	return page(query, "invocations.id", p.After, p.Limit, func(v *InvocationView) string { return v.ID })
+}
+
+// Attempts lists an invocation's log, oldest first.
+func (s *Store) Attempts(ctx context.Context, invocationID string) ([]models.Attempt, error) {
+	var rows []models.Attempt
+	err := s.read(ctx).Where("invocation_id = ?", invocationID).Order("number").Find(&rows).Error
+	return rows, translate(err)
+}
+
+// AttemptsAfter lists at most limit entries of an invocation's log behind the given number, oldest first.
+func (s *Store) AttemptsAfter(ctx context.Context, invocationID string, number, limit int) ([]models.Attempt, error) {
+	var rows []models.Attempt
+	err := s.read(ctx).Where("invocation_id = ? AND number > ?", invocationID, number).
+		Order("number").Limit(limit).Find(&rows).Error
+	return rows, translate(err)
+}
+
+// Spec reads the Spec that an invocation was accepted under.
+func (s *Store) Spec(ctx context.Context, digest []byte) (*models.Spec, error) {
+	spec, err := s.spec(s.read(ctx), digest)
+	return spec, translate(err)
+}
+
+// CreateTest stores a test of a subscription, due at once.
+func (s *Store) CreateTest(ctx context.Context, i *models.Invocation, spec models.StoredSpec) error {
+	return s.write(ctx, func(tx *gorm.DB) error {
+		if err := s.storeSpecs(tx, []models.StoredSpec{spec}); err != nil {
+			return err
+		}
+		return tx.Create(i).Error
+	})
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// Settle ends a claim in one durable transaction: the attempt's log entry, the invocation's new state, the health of
+// its subscription. It reports false when the claim was lost: its owner had not renewed itself, somebody recorded
+// the attempt as interrupted, and nothing is stored now.
+func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (bool, error) {
+	kept := false
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		var err error
+		if kept, err = s.settleInvocation(tx, settlement); err != nil || !kept {
+			return err
+		}
+		if err := tx.Create(attemptOf(settlement)).Error; err != nil {
+			return err
+		}
+		if err := s.settleSubscription(tx, settlement); err != nil {
+			return err
+		}
+		if id := settlement.Claim.RedeliveryID; id != "" {
+			return s.settleCommand(tx, id, s.now())
+		}
+		return nil
+	})
+	return kept && err == nil, err
+}
+
+// settleInvocation writes the outcome unless the claim is another's by now. An invocation that was cancelled or
+// abandoned while the attempt was in flight stays so, whatever came of it; a redelivery that succeeds ends any state.
+func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) (bool, error) {
+	c, r := st.Claim, st.Result
+	updates := map[string]any{
+		"attempts":           c.Number,
+		"url":                c.URL,
+		"first_attempt_at":   gorm.Expr("COALESCE(first_attempt_at, ?)", micros(r.StartedAt)),
+		"last_attempt_at":    micros(r.StartedAt),
+		"last_status_code":   nullZero(r.StatusCode),
+		"last_error_code":    nil,
+		"last_error_message": nil,
+		"claim_token":        nil, "claim_owner": nil, "claim_redelivery": nil, "claimed_at": nil,
+		"updated_at": micros(r.FinishedAt),
+	}
+	if r.Error != nil {
+		updates["last_error_code"], updates["last_error_message"] = r.Error.Code, r.Error.Message
+	}
+	if c.Trigger != models.TriggerRedeliver {
+		updates["policy_attempts"] = c.PolicyAttempts + 1
+	}
+	s.settleStatus(updates, st)
+	done := tx.Model(&models.Invocation{}).Where("id = ? AND claim_token = ?", c.InvocationID, c.Token).
+		UpdateColumns(updates)
+	return done.RowsAffected > 0, done.Error
+}
+
+func (s *Store) settleStatus(updates map[string]any, st models.Settlement) {
+	r := st.Result
+	var delivered any
+	if st.Status == models.StatusSucceeded {
+		delivered = micros(r.FinishedAt)
+	}
+	switch {
+	case st.Status == "": // a redelivery that failed
+	case st.Claim.Trigger == models.TriggerRedeliver:
+		updates["status"], updates["delivered_at"], updates["reason"] = st.Status, delivered, nil
+		updates["next_attempt_at"], updates["dispatch_after"], updates["parked"] = nil, nil, false
+	default:
+		updates["status"] = gorm.Expr("CASE WHEN "+openSQL+" THEN ? ELSE status END", st.Status)
+		updates["next_attempt_at"] = gorm.Expr("CASE WHEN "+openSQL+" THEN "+s.castBigint("?")+" END", microsOf(st.NextAttemptAt))
+		updates["delivered_at"] = gorm.Expr("CASE WHEN "+openSQL+" THEN "+s.castBigint("?")+" ELSE delivered_at END", delivered)
+	}
+}
+
+// castBigint tells Postgres the type of a parameter that may be NULL.
+func (s *Store) castBigint(expression string) string {
+	if s.postgres() {
+		return "CAST(" + expression + " AS bigint)"
+	}
+	return expression
+}
+
+func attemptOf(st models.Settlement) *models.Attempt {
+	c, r := st.Claim, st.Result
+	a := &models.Attempt{
+		ID: models.NewID(), InvocationID: c.InvocationID, SubscriptionID: c.SubscriptionID, Number: c.Number,
+		Trigger: c.Trigger, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, URL: c.URL, Outcome: r.Outcome,
+		RequestHeaders: someHeaders(r.RequestHeaders), RetryCount: c.RetryCount(),
+		ResponseHeaders: someHeaders(r.ResponseHeaders), ResponseBody: r.ResponseBody, ResponseTruncated: r.Truncated,
+	}
+	if c.RedeliveryID != "" {
+		a.RedeliveryID = &c.RedeliveryID
+	}
+	if r.StatusCode != 0 {
+		a.StatusCode = &r.StatusCode
+	}
+	if r.Error != nil {
+		a.ErrorCode, a.ErrorMessage = &r.Error.Code, &r.Error.Message
+	}
+	return a
+}
+
+// someHeaders is never nil: GORM would store nil as NULL.
+func someHeaders(headers []models.Header) []models.Header {
+	if headers == nil {
+		return []models.Header{}
+	}
+	return headers
+}
+
+// settleSubscription keeps the subscription's health: one UPDATE a failure, none a success in a row of successes.
+func (s *Store) settleSubscription(tx *gorm.DB, st models.Settlement) error {
+	c, r := st.Claim, st.Result
+	switch {
+	case r.Gone:
+		err := tx.Exec("UPDATE subscriptions SET gone = ?, updated_at = ? WHERE id = ?",
+			true, micros(r.FinishedAt), c.SubscriptionID).Error
+		if err != nil {
+			return err
+		}
+		return s.cancelOpen(tx, "subscription_id", c.SubscriptionID, models.ReasonSubscriptionGone)
+	case r.Outcome == models.AttemptFailed:
+		started := micros(r.StartedAt)
+		return tx.Exec("UPDATE subscriptions SET failing = (consecutive_failures + 1 >= ?"+
+			" OR COALESCE(failing_since, ?) <= ?), consecutive_failures = consecutive_failures + 1,"+
+			" failing_since = COALESCE(failing_since, ?) WHERE id = ?",
+			models.FailingAfterAttempts, started, micros(r.FinishedAt.Add(-models.FailingAfter)), started,
+			c.SubscriptionID).Error
+	case c.EndpointFailures > 0:
+		return tx.Exec("UPDATE subscriptions SET failing = ?, consecutive_failures = 0, failing_since = NULL WHERE id = ?",
+			false, c.SubscriptionID).Error
+	default:
+		return nil
+	}
+}
+
+func (s *Store) settleCommand(tx *gorm.DB, id string, now time.Time) error {
+	return tx.Exec("UPDATE commands SET settled_at = COALESCE(settled_at, ?), dispatch_after = NULL WHERE id = ?",
+		micros(now), id).Error
+}
+
+func nullZero(n int) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}

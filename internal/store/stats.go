@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// statsInvocations is of how many of the latest invocations the attempts' durations are looked at.
+const statsInvocations = 1000
+
+// SubscriptionStats sums a subscription's invocations up.
+func (s *Store) SubscriptionStats(ctx context.Context, id string) (*models.SubscriptionStats, error) {
+	stats := &models.SubscriptionStats{Counts: map[models.InvocationStatus]int{}}
+	if err := s.countInvocations(s.read(ctx), id, stats); err != nil {
+		return nil, translate(err)
+	}
+	err := s.read(ctx).Raw("SELECT (finished_at - started_at) / 1000 FROM attempts WHERE invocation_id IN"+
+		" (SELECT id FROM invocations WHERE subscription_id = ? ORDER BY id DESC LIMIT ?) ORDER BY 1",
+		id, statsInvocations).Scan(&stats.LatenciesMS).Error
+	if err != nil {
+		return nil, translate(err)
+	}
+	return stats, nil
+}
+
+func (s *Store) countInvocations(db *gorm.DB, id string, stats *models.SubscriptionStats) error {
+	var rows []struct {
+		Status models.InvocationStatus
+		N      int
+		Oldest int64
+	}
+	err := db.Raw("SELECT status, COUNT(*) AS n, MIN(created_at) AS oldest FROM invocations"+
+		" WHERE subscription_id = ? GROUP BY status", id).Scan(&rows).Error
+	for _, row := range rows {
+		stats.Counts[row.Status] = row.N
+		oldest := fromMicros(row.Oldest)
+		if row.Status.Open() && (stats.OldestOpen == nil || oldest.Before(*stats.OldestOpen)) {
+			stats.OldestOpen = &oldest
+		}
+	}
+	return err
+}

@@ -1,0 +1,240 @@
+// Package store keeps Posthorn's facts in SQLite or Postgres: what was accepted, what is due, what was attempted.
+// It decides nothing but what must be decided inside a transaction: who may send an attempt (the gate), and what
+// a cancel or a redelivery meets.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
+
+	"github.com/posthorn/posthorn/internal/secret"
+	"github.com/posthorn/posthorn/migrations"
+	"github.com/posthorn/posthorn/models"
+)
+
+// Options say which database to open.
+type Options struct {
+	// URL is `postgres://…`, or `sqlite:` and a file's path.
+	URL string
+	// Keyring encrypts the subscribers' secrets.
+	Keyring *secret.Keyring
+	// Now is the clock; nil = time.Now.
+	Now func() time.Time
+	// MaxConnections bounds Postgres' pool; 0 = 20. SQLite has one writer and four readers.
+	MaxConnections int
+}
+
+// Store is safe for concurrent use.
+type Store struct {
+	url     string
+	dialect migrations.Dialect
+	db      *gorm.DB // writes, and reads inside transactions
+	reader  *gorm.DB // reads outside; the same as db on Postgres
+	// writer has one place on SQLite, whose only write connection every writer waits for here, with its own
+	// deadline, instead of inside the driver's busy handler; nil on Postgres.
+	writer  chan struct{}
+	keyring *secret.Keyring
+	now     func() time.Time
+	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
+	// set of knobs in use.
+	specs, storedSpecs sync.Map
+}
+
+// Open connects to the database. It does not touch the schema: see Migrate.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	schema.RegisterSerializer("micros", microsSerializer{})
+	s := &Store{url: o.URL, keyring: o.Keyring, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	var err error
+	if path, ok := strings.CutPrefix(o.URL, "sqlite:"); ok {
+		err = s.openSQLite(path)
+	} else {
+		err = s.openPostgres(o.URL, o.MaxConnections)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return s, nil
+}
+
+// readConnections serve lists and look-ups beside SQLite's one writer.
+const readConnections = 4
+
+func (s *Store) openSQLite(path string) error {
+	s.dialect = migrations.SQLite
+	s.writer = make(chan struct{}, 1)
+	var err error
+	if s.db, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "immediate")}, 1); err != nil {
+		return err
+	}
+	s.reader, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "deferred")}, readConnections)
+	return err
+}
+
+func (s *Store) openPostgres(dsn string, connections int) error {
+	s.dialect = migrations.Postgres
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return fmt.Errorf("database URL must start with postgres:// or sqlite:")
+	}
+	if connections == 0 {
+		connections = 20
+	}
+	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections)
+	s.db, s.reader = db, db
+	return err
+}
+
+// sqliteDSN sets every connection up: WAL so that readers do not wait for the writer, FULL so that a 202 survives a
+// power cut, immediate transactions so that a read is never upgraded under a lock another holds.
+func sqliteDSN(path, txlock string) string {
+	query := url.Values{
+		"_txlock": {txlock},
+		"_pragma": {
+			"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)",
+			"cache_size(-32768)", "temp_store(MEMORY)", "mmap_size(268435456)", "journal_size_limit(67108864)",
+		},
+	}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query.Encode()
+}
+
+func openGorm(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
+	db, err := gorm.Open(dialector, &gorm.Config{
+		Logger:                 logger.Discard, // errors are returned; nobody needs them twice
+		SkipDefaultTransaction: true,           // every transaction here is explicit
+		PrepareStmt:            false,
+		DisableAutomaticPing:   true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", hidePassword(err))
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// Close closes every connection.
+func (s *Store) Close() {
+	for _, db := range []*gorm.DB{s.db, s.reader} {
+		if db == nil {
+			continue
+		}
+		if pool, err := db.DB(); err == nil {
+			_ = pool.Close() // nothing is left to lose: every write was committed or refused
+		}
+	}
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return translate(s.reader.WithContext(ctx).Exec("SELECT 1").Error)
+}
+
+// Dialect tells which database it is.
+func (s *Store) Dialect() migrations.Dialect { return s.dialect }
+
+// SQL is the pool for migrations.
+func (s *Store) SQL() (*sql.DB, error) { return s.db.DB() }
+
+// Migrate brings the schema up to date.
+func (s *Store) Migrate(ctx context.Context) error {
+	pool, err := s.SQL()
+	if err != nil {
+		return err
+	}
+	_, err = migrations.Up(ctx, pool, s.dialect)
+	return err
+}
+
+func (s *Store) postgres() bool { return s.dialect == migrations.Postgres }
+
+// read gives a handle for queries outside a transaction.
+func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }
+
+// write runs fn in one durable transaction: when it returns nil, the commit has reached the disk.
+func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	return s.transact(ctx, true, fn)
+}
+
+// writeRelaxed is write without waiting for the disk: a power cut may take the newest of these back, never part of
+// one. For what the next pass finds again: claims, leases, heartbeats.
+func (s *Store) writeRelaxed(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	return s.transact(ctx, false, fn)
+}
+
+func (s *Store) transact(ctx context.Context, durable bool, fn func(tx *gorm.DB) error) error {
+	release, err := s.takeWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	db := s.db.WithContext(ctx)
+	if !durable && !s.postgres() {
+		if err := s.relax(); err != nil {
+			return translate(err)
+		}
+		defer s.tighten()
+	}
+	return translate(db.Transaction(func(tx *gorm.DB) error {
+		if !durable && s.postgres() {
+			if err := tx.Exec("SET LOCAL synchronous_commit = off").Error; err != nil {
+				return err
+			}
+		}
+		return fn(tx)
+	}))
+}
+
+// relax and tighten switch the one write connection; the caller holds the writer's place.
+func (s *Store) relax() error { return s.db.Exec("PRAGMA synchronous = NORMAL").Error }
+
+func (s *Store) tighten() { s.db.Exec("PRAGMA synchronous = FULL") }
+
+func (s *Store) takeWriter(ctx context.Context) (func(), error) {
+	if s.writer == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.writer <- struct{}{}:
+		return func() { <-s.writer }, nil
+	case <-ctx.Done():
+		return nil, translate(ctx.Err())
+	}
+}
+
+// forUpdate is the suffix that locks what a SELECT in a transaction reads. SQLite has one writer and needs none.
+func (s *Store) forUpdate(of string) string {
+	if s.postgres() {
+		return " FOR UPDATE OF " + of
+	}
+	return ""
+}
+
+// spec reads the Spec with the given digest; specs never change, so each is read once.
+func (s *Store) spec(tx *gorm.DB, digest []byte) (*models.Spec, error) {
+	if found, ok := s.specs.Load(string(digest)); ok {
+		return found.(*models.Spec), nil
+	}
+	return s.loadSpec(tx, digest)
+}

@@ -1,0 +1,178 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// pauses are the ways in which a subscription comes to get nothing, and back.
+func pauses() map[string]struct{ stop, resume func(*models.Subscription) } {
+	return map[string]struct{ stop, resume func(*models.Subscription) }{
+		"disabled": {
+			func(s *models.Subscription) { s.Enabled = false }, func(s *models.Subscription) { s.Enabled = true },
+		},
+		"unverified": {
+			func(s *models.Subscription) { s.Verified = false }, func(s *models.Subscription) { s.Verified = true },
+		},
+		"gone": {func(s *models.Subscription) { s.Gone = true }, func(s *models.Subscription) { s.Gone = false }},
+	}
+}
+
+func paused(t *testing.T, open opener) {
+	t.Helper()
+
+	for name, pause := range pauses() {
+		t.Run(name+" parks until it receives again", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, open)
+			app, sub, id := w.fired(t)
+			other := w.fire(t, app, w.subscription(t, app))
+			w.update(t, sub, pause.stop)
+			require.ElementsMatch(t, []string{id, other}, w.dispatched(t))
+
+			require.Equal(t, models.VerdictParked, w.ask(t, w.worker(t), id).Verdict)
+			row := w.invocation(t, id)
+			require.True(t, row.Parked)
+			require.Nil(t, row.DispatchAfter)
+			require.Equal(t, models.StatusPaused, row.Shown())
+			w.clock.Advance(time.Hour)
+			require.Empty(t, w.take(t, 10))
+
+			w.update(t, sub, func(s *models.Subscription) { s.Name = ptr("still paused") })
+			require.Empty(t, w.take(t, 10))
+			w.update(t, sub, pause.resume)
+			row = w.invocation(t, id)
+			require.False(t, row.Parked)
+			require.Equal(t, ptr(w.now()), row.DispatchAfter)
+			require.Equal(t, models.StatusPending, row.Shown())
+			require.Equal(t, []string{id}, w.take(t, 10), "and nothing of other subscriptions")
+			w.claim(t, w.worker(t), id)
+		})
+	}
+
+	t.Run("keeps waiting while one of two reasons is left", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, open)
+		_, sub, id := w.fired(t)
+		w.update(t, sub, func(s *models.Subscription) { s.Enabled, s.Verified = false, false })
+		w.dispatched(t)
+		owner := w.worker(t)
+		require.Equal(t, models.VerdictParked, w.ask(t, owner, id).Verdict)
+		w.update(t, sub, func(s *models.Subscription) { s.Enabled = true })
+		require.Empty(t, w.take(t, 10))
+		w.update(t, sub, func(s *models.Subscription) { s.Verified = true })
+		require.Equal(t, []string{id}, w.take(t, 10))
+	})
+
+	t.Run("parks a retry only when it is due", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, open)
+		_, sub, id := w.fired(t)
+		owner := w.worker(t)
+		w.attempt(t, owner, id, w.unreached)
+		w.update(t, sub, func(s *models.Subscription) { s.Enabled = false })
+		require.Equal(t, models.VerdictNotDue, w.ask(t, owner, id).Verdict)
+		w.clock.Advance(time.Hour)
+		require.Equal(t, models.VerdictParked, w.ask(t, owner, id).Verdict)
+		w.update(t, sub, func(s *models.Subscription) { s.Enabled = true })
+		require.Equal(t, 2, w.claim(t, w.worker(t), id).Number)
+	})
+
+	t.Run("loses no invocation that is parked while it is resumed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, open)
+		app := w.application(t)
+		sub := w.subscription(t, app)
+		owner := w.worker(t)
+		for range 15 {
+			ids := w.fireMany(t, 4, app, sub)
+			w.update(t, sub, func(s *models.Subscription) { s.Enabled = false })
+			w.dispatched(t)
+			errs := make([]error, len(ids)+1)
+			atOnce(len(errs), func(i int) {
+				if i == len(ids) {
+					_, errs[i] = w.UpdateSubscription(t.Context(), sub.ID, func(s *models.Subscription) error {
+						s.Enabled = true
+						return nil
+					})
+					return
+				}
+				_, errs[i] = w.Claim(t.Context(), owner, ids[i:i+1])
+			})
+			for _, err := range errs {
+				require.NoError(t, err)
+			}
+			back := map[string]bool{}
+			for _, id := range w.dispatched(t) {
+				back[id] = true
+			}
+			for _, id := range ids {
+				require.True(t, back[id] || w.invocation(t, id).ClaimToken != nil, "neither claimed nor dispatched again")
+			}
+		}
+	})
+}
+
+func deleted(t *testing.T, open opener) {
+	t.Helper()
+	w := newWorld(t, open)
+
+	t.Run("closes what was open", func(t *testing.T) {
+		app := w.application(t)
+		sub, other := w.subscription(t, app), w.subscription(t, app)
+		open := []string{
+			w.fire(t, app, sub), w.settled(t, app, sub, models.StatusRetrying), w.settled(t, app, sub, models.StatusQueued),
+		}
+		done, untouched := w.settled(t, app, sub, models.StatusSucceeded), w.fire(t, app, other)
+		require.NoError(t, w.DeleteSubscription(t.Context(), sub.ID))
+		w.clock.Advance(time.Hour)
+		for _, id := range open {
+			row := w.invocation(t, id)
+			require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonSubscriptionDeleted)}, []any{row.Status, row.Reason})
+			require.Nil(t, row.NextAttemptAt)
+			require.Nil(t, row.DispatchAfter)
+			g := w.ask(t, w.worker(t), id)
+			require.Equal(t, []any{models.VerdictClosed, models.StatusCancelled}, []any{g.Verdict, g.Status})
+		}
+		require.Equal(t, models.StatusSucceeded, w.invocation(t, done).Status)
+		w.claim(t, w.worker(t), untouched)
+	})
+
+	t.Run("closes what was accepted while it was being deleted", func(t *testing.T) {
+		app := w.application(t)
+		sub := w.subscription(t, app)
+		require.NoError(t, w.DeleteSubscription(t.Context(), sub.ID))
+		id := w.fire(t, app, sub)
+		g := w.ask(t, w.worker(t), id)
+		require.Equal(t, []any{models.VerdictClosed, models.StatusCancelled}, []any{g.Verdict, g.Status})
+		row := w.invocation(t, id)
+		require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonSubscriptionDeleted)}, []any{row.Status, row.Reason})
+	})
+
+	t.Run("claims nothing after the deletion has answered", func(t *testing.T) {
+		app := w.application(t)
+		for range 10 {
+			sub := w.subscription(t, app)
+			ids := w.fireMany(t, 12, app, sub, func(s *models.Spec) { s.MaxInFlight = 100 })
+			owner := w.worker(t)
+			errs := make([]error, 4)
+			atOnce(len(errs), func(i int) {
+				if i == 0 {
+					errs[i] = w.DeleteSubscription(t.Context(), sub.ID)
+					return
+				}
+				_, errs[i] = w.Claim(t.Context(), owner, ids[(i-1)*4:i*4])
+			})
+			for _, err := range errs {
+				require.NoError(t, err)
+			}
+			for _, verdict := range w.verdicts(t, w.worker(t), ids...) {
+				require.Equal(t, models.VerdictClosed, verdict)
+			}
+		}
+	})
+}

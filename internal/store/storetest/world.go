@@ -1,0 +1,275 @@
+package storetest
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/migrations"
+	"github.com/posthorn/posthorn/models"
+)
+
+// Clock is moved by hand; it is safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock starts at a time that no real clock will show, in whole microseconds, as times are stored.
+func NewClock() *Clock {
+	return &Clock{now: time.Date(2031, 11, 21, 19, 17, 0, 123_456_000, time.UTC)}
+}
+
+// Now is the time it shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves it forward.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is a migrated store, its clock, and short ways to fill it.
+type world struct {
+	*store.Store
+
+	clock *Clock
+}
+
+func newWorld(t *testing.T, open opener) *world {
+	t.Helper()
+	clock := NewClock()
+	s := open(t, clock.Now)
+	require.NoError(t, s.Migrate(t.Context()))
+	return &world{Store: s, clock: clock}
+}
+
+func (w *world) postgres() bool { return w.Dialect() == migrations.Postgres }
+
+// now is the clock's time.
+func (w *world) now() time.Time { return w.clock.Now() }
+
+// in is the time so much later.
+func (w *world) in(d time.Duration) time.Time { return w.now().Add(d) }
+
+func (w *world) application(t *testing.T) *models.Application {
+	t.Helper()
+	id := models.NewID()
+	a := &models.Application{
+		ID: id, Name: "Δοκιμή", Profile: "standard", Environment: models.EnvironmentDemo, ExternalID: "tenant-" + id,
+		HandshakeKey: strings.Repeat("AB", 20), CreatedAt: w.now(), UpdatedAt: w.now(),
+	}
+	require.NoError(t, w.CreateApplication(t.Context(), a))
+	return a
+}
+
+// subscription stores an enabled and verified subscription to everything, as far as no change says otherwise.
+func (w *world) subscription(
+	t *testing.T, app *models.Application, changes ...func(*models.Subscription),
+) *models.Subscription {
+	t.Helper()
+	sub := w.draftSubscription(app, changes...)
+	require.NoError(t, w.CreateSubscription(t.Context(), sub, 1000))
+	return sub
+}
+
+func (w *world) draftSubscription(
+	app *models.Application, changes ...func(*models.Subscription),
+) *models.Subscription {
+	sub := &models.Subscription{
+		ID: models.NewID(), ApplicationID: app.ID, URL: "https://receiver.example/hook", EventTypes: []string{"*"},
+		Enabled: true, Verified: true, CreatedAt: w.now(), UpdatedAt: w.now(),
+	}
+	for _, change := range changes {
+		change(sub)
+	}
+	return sub
+}
+
+func (w *world) update(t *testing.T, sub *models.Subscription, change func(*models.Subscription)) {
+	t.Helper()
+	_, err := w.UpdateSubscription(t.Context(), sub.ID, func(s *models.Subscription) error {
+		change(s)
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+// worker is a live owner of claims.
+func (w *world) worker(t *testing.T) string {
+	t.Helper()
+	id := models.NewID()
+	require.NoError(t, w.RenewWorker(t.Context(), id))
+	return id
+}
+
+// spec is a stored Spec with a fixed retry of an hour, three attempts.
+func spec(t *testing.T, changes ...func(*models.Spec)) models.StoredSpec {
+	t.Helper()
+	s := &models.Spec{
+		Success: models.Success2xx(), Timeout: models.Duration(10 * time.Second), On410: models.On410Gone,
+		Retry:     models.RetryPolicy{Kind: models.RetryFixed, Interval: models.Duration(time.Hour), MaxAttempts: 3},
+		TestEvent: models.TestEvent{Type: `"test"`, Payload: `{"type":"webhook.test"}`},
+	}
+	for _, change := range changes {
+		change(s)
+	}
+	stored, err := s.Store()
+	require.NoError(t, err)
+	return stored
+}
+
+// draft is an Acceptance of one event for the given subscriptions, due now.
+func (w *world) draft(
+	t *testing.T, app *models.Application, subs []*models.Subscription, changes ...func(*models.Acceptance),
+) *models.Acceptance {
+	t.Helper()
+	return w.draftUnder(app, spec(t), subs, changes...)
+}
+
+func (w *world) draftUnder(
+	app *models.Application, under models.StoredSpec, subs []*models.Subscription,
+	changes ...func(*models.Acceptance),
+) *models.Acceptance {
+	now := w.now()
+	event := &models.Event{
+		ID: models.NewID(), ApplicationID: app.ID, Type: "loan.updated", Wire: `"LOAN"`,
+		Payload: []byte(`{"amount": 100.50}`), CreatedAt: now,
+	}
+	a := &models.Acceptance{Event: event, Specs: []models.StoredSpec{under}}
+	for _, sub := range subs {
+		a.Invocations = append(a.Invocations, invocationOf(event, sub, under, now))
+	}
+	for _, change := range changes {
+		change(a)
+	}
+	digest := sha256.Sum256(event.Payload)
+	event.Digest = digest[:]
+	for _, i := range a.Invocations {
+		i.EventType, i.EntityID = event.Type, event.EntityID
+	}
+	return a
+}
+
+func invocationOf(e *models.Event, sub *models.Subscription, under models.StoredSpec, due time.Time) *models.Invocation {
+	return &models.Invocation{
+		ID: models.NewID(), ApplicationID: e.ApplicationID, SubscriptionID: sub.ID, EventID: &e.ID, EventType: e.Type,
+		Status: models.StatusPending, SpecDigest: under.Digest, URL: sub.URL, NextAttemptAt: &due, DispatchAfter: &due,
+		WorkflowID: "event/" + e.ID, CreatedAt: due, UpdatedAt: due,
+	}
+}
+
+// accept stores the drafts of one request and requires that none was refused.
+func (w *world) accept(t *testing.T, app *models.Application, batch ...*models.Acceptance) {
+	t.Helper()
+	require.NoError(t, w.Accept(t.Context(), app.ID, batch))
+	for _, a := range batch {
+		require.NoError(t, a.Err)
+	}
+}
+
+// fire accepts one event for one subscription and returns the invocation's id.
+func (w *world) fire(t *testing.T, app *models.Application, sub *models.Subscription, changes ...func(*models.Spec)) string {
+	t.Helper()
+	a := w.draftUnder(app, spec(t, changes...), []*models.Subscription{sub})
+	w.accept(t, app, a)
+	return a.Invocations[0].ID
+}
+
+// fireMany accepts n events for one subscription in one batch and returns the invocations' ids, oldest first.
+func (w *world) fireMany(
+	t *testing.T, n int, app *models.Application, sub *models.Subscription, changes ...func(*models.Spec),
+) []string {
+	t.Helper()
+	batch := make([]*models.Acceptance, n)
+	ids := make([]string, n)
+	for i := range batch {
+		batch[i] = w.draftUnder(app, spec(t, changes...), []*models.Subscription{sub})
+		ids[i] = batch[i].Invocations[0].ID
+	}
+	w.accept(t, app, batch...)
+	return ids
+}
+
+// fired is an application with one subscription and one invocation of it.
+func (w *world) fired(t *testing.T, changes ...func(*models.Spec)) (*models.Application, *models.Subscription, string) {
+	t.Helper()
+	app := w.application(t)
+	sub := w.subscription(t, app)
+	return app, sub, w.fire(t, app, sub, changes...)
+}
+
+// invocation reads one row.
+func (w *world) invocation(t *testing.T, id string) *models.InvocationView {
+	t.Helper()
+	view, err := w.Invocation(t.Context(), id)
+	require.NoError(t, err)
+	return view
+}
+
+func (w *world) attempts(t *testing.T, id string) []models.Attempt {
+	t.Helper()
+	rows, err := w.Attempts(t.Context(), id)
+	require.NoError(t, err)
+	return rows
+}
+
+// pool is the connection pool for SQL of a case's own.
+func (w *world) pool(t *testing.T) *sql.DB {
+	t.Helper()
+	pool, err := w.SQL()
+	require.NoError(t, err)
+	return pool
+}
+
+// exec runs SQL with one `?`, for states that the Store's methods do not reach.
+func (w *world) exec(t *testing.T, query, arg string) {
+	t.Helper()
+	_, err := w.pool(t).ExecContext(t.Context(), w.placeholder(query), arg)
+	require.NoError(t, err)
+}
+
+// count runs SQL with one `?` that gives one number.
+func (w *world) count(t *testing.T, query, arg string) int {
+	t.Helper()
+	var n int
+	require.NoError(t, w.pool(t).QueryRowContext(t.Context(), w.placeholder(query), arg).Scan(&n))
+	return n
+}
+
+func (w *world) placeholder(query string) string {
+	if w.postgres() {
+		return strings.Replace(query, "?", "$1", 1)
+	}
+	return query
+}
+
+// atOnce runs do for 0 … n-1 at the same time and returns when all have ended. do must not call t.FailNow.
+func atOnce(n int, do func(i int)) {
+	var group sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		group.Go(func() {
+			<-start
+			do(i)
+		})
+	}
+	close(start)
+	group.Wait()
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func number(i int) string { return fmt.Sprintf("%04d", i) }

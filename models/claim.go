@@ -1,0 +1,130 @@
+package models
+
+import "time"
+
+// Verdict is the gate's answer to one request for an attempt.
+type Verdict string
+
+// The gate's answers.
+const (
+	VerdictGranted Verdict = "granted" // the attempt may be sent; Claim is set
+	VerdictNotDue  Verdict = "not_due" // ask again after Wait
+	VerdictHeld    Verdict = "held"    // another attempt is in flight; ask again after Wait
+	VerdictParked  Verdict = "parked"  // the dispatcher brings it back
+	VerdictClosed  Verdict = "closed"  // nothing is to be sent any more; Status says how it ended
+)
+
+// Gate is the answer for one invocation.
+type Gate struct {
+	InvocationID string
+	Verdict      Verdict
+	// Wait is how long to wait before asking again, with VerdictNotDue and VerdictHeld.
+	Wait time.Duration
+	// Status is the invocation's, with VerdictClosed.
+	Status InvocationStatus
+	// LastError is why the last attempt failed; "" when there was none.
+	LastError string
+	// Claim is set with VerdictGranted.
+	Claim *Claim
+}
+
+// Claim is the right to send one attempt, and all that sending it takes. It lives while the worker named as its
+// owner renews itself; settling it names the token.
+type Claim struct {
+	Token        string
+	InvocationID string
+	// Number is the attempt's, from 1.
+	Number  int
+	Trigger Trigger
+	// RedeliveryID is set with TriggerRedeliver.
+	RedeliveryID   string
+	ApplicationID  string
+	SubscriptionID string
+	// Tenant is the application's external id.
+	Tenant string
+	// EventID is "" for a test.
+	EventID   string
+	EventType string
+	Wire      string
+	// OccurredAt is the publisher's text; "" = not given.
+	OccurredAt string
+	AcceptedAt time.Time
+	Payload    []byte
+	Version    string
+	URL        string
+	Secrets    Secrets
+	Spec       *Spec
+	// PolicyAttempts were made before this one; FirstAttemptAt is nil when this is the first.
+	PolicyAttempts int
+	FirstAttemptAt *time.Time
+	// EndpointFailures is how many attempts at the subscription have failed in a row.
+	EndpointFailures int
+}
+
+// RetryCount is what an envelope shows as retry_count: the attempts made before this one.
+func (c *Claim) RetryCount() int { return c.Number - 1 }
+
+// Result is what one attempt came to.
+type Result struct {
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Outcome    AttemptOutcome
+	// StatusCode is 0 when no answer came.
+	StatusCode      int
+	Error           *AttemptError
+	RequestHeaders  []Header
+	ResponseHeaders []Header
+	ResponseBody    []byte
+	Truncated       bool
+	// RetryAfter is what the receiver asked for, already clamped to the Spec; 0 = nothing.
+	RetryAfter time.Duration
+	// Gone is set when the receiver's 410 ends the subscription.
+	Gone bool
+}
+
+// Settlement is how a claim ends: what to record, and what becomes of the invocation.
+type Settlement struct {
+	Claim  *Claim
+	Result Result
+	// Status is the invocation's new one. A redelivery that failed leaves it as it was: then it is "".
+	Status InvocationStatus
+	// NextAttemptAt is set with StatusRetrying.
+	NextAttemptAt *time.Time
+}
+
+// Settle decides what a result means for the invocation, by its policy alone.
+func (c *Claim) Settle(r Result) Settlement {
+	s := Settlement{Claim: c, Result: r}
+	switch {
+	case r.Outcome == AttemptSucceeded:
+		s.Status = StatusSucceeded
+	case c.Trigger == TriggerRedeliver:
+		// leaves status and schedule as they were
+	case c.Trigger == TriggerTest:
+		s.Status = StatusFailed
+	default:
+		s.retryOrFail()
+	}
+	return s
+}
+
+func (s *Settlement) retryOrFail() {
+	c, r := s.Claim, s.Result
+	first := r.StartedAt
+	if c.FirstAttemptAt != nil {
+		first = *c.FirstAttemptAt
+	}
+	next, ok := c.Spec.Retry.Next(c.PolicyAttempts+1, first, r.FinishedAt, c.InvocationID)
+	if !ok {
+		s.Status = StatusFailed
+		return
+	}
+	asked := r.FinishedAt.Add(r.RetryAfter)
+	if limit := c.Spec.Retry.MaxAge.Std(); limit > 0 && asked.Sub(first) > limit {
+		asked = first.Add(limit) // a receiver may postpone an attempt, not stretch the policy
+	}
+	if asked.After(next) {
+		next = asked
+	}
+	s.Status, s.NextAttemptAt = StatusRetrying, &next
+}

@@ -1,0 +1,25 @@
+package models
+
+import "time"
+
+// CommandKind is what a command asks of an invocation's workflow.
+type CommandKind string
+
+// The kinds of command.
+const (
+	CommandRedeliver CommandKind = "redeliver"
+	CommandCancel    CommandKind = "cancel"
+)
+
+// Command is a wish committed with its 202; the dispatcher delivers it to the workflow as a signal.
+type Command struct {
+	ID           string
+	InvocationID string
+	Kind         CommandKind
+	// WorkflowID is the workflow to signal.
+	WorkflowID    string
+	DispatchAfter *time.Time `gorm:"serializer:micros"`
+	// SettledAt is when it was carried out; nil before.
+	SettledAt *time.Time `gorm:"serializer:micros"`
+	CreatedAt time.Time  `gorm:"serializer:micros;autoCreateTime:false"`
+}

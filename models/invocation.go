@@ -1,0 +1,117 @@
+package models
+
+import "time"
+
+// InvocationStatus is an invocation's state as it is stored. Clients also see StatusPaused, which is derived.
+type InvocationStatus string
+
+// The states of an invocation (contract.md section 7).
+const (
+	StatusPending   InvocationStatus = "pending"   // no attempt yet
+	StatusQueued    InvocationStatus = "queued"    // behind others in a FIFO queue
+	StatusRetrying  InvocationStatus = "retrying"  // a failed attempt, another is due
+	StatusPaused    InvocationStatus = "paused"    // open, but its subscription gets nothing now; never stored
+	StatusSucceeded InvocationStatus = "succeeded" // delivered
+	StatusFailed    InvocationStatus = "failed"    // attempts or age used up
+	StatusCancelled InvocationStatus = "cancelled" // ended by a named action, see Reason
+	StatusAbandoned InvocationStatus = "abandoned" // a newer event was delivered first
+)
+
+// InvocationStatuses lists every status that clients see, in the order of contract.md.
+func InvocationStatuses() []InvocationStatus {
+	return []InvocationStatus{
+		StatusPending, StatusQueued, StatusRetrying, StatusPaused,
+		StatusSucceeded, StatusFailed, StatusCancelled, StatusAbandoned,
+	}
+}
+
+// Open reports whether attempts may still follow by themselves.
+func (s InvocationStatus) Open() bool {
+	return s == StatusPending || s == StatusQueued || s == StatusRetrying || s == StatusPaused
+}
+
+// Reasons why an invocation ended without being delivered or used up.
+const (
+	ReasonCancelled           = "cancelled"
+	ReasonEventCancelled      = "event_cancelled"
+	ReasonSubscriptionDeleted = "subscription_deleted"
+	ReasonSubscriptionGone    = "subscription_gone"
+	ReasonApplicationDeleted  = "application_deleted"
+)
+
+// Invocation is one event fired at one subscription, or one test of a subscription.
+type Invocation struct {
+	ID             string
+	ApplicationID  string
+	SubscriptionID string
+	// EventID is nil for a test.
+	EventID   *string
+	EventType string
+	EntityID  *string
+	Status    InvocationStatus
+	// SpecDigest names the Spec it was accepted under.
+	SpecDigest []byte
+	// Attempts counts every log entry; the next one is Attempts+1.
+	Attempts int
+	// PolicyAttempts counts the ones that use up the retry policy: scheduled, and not cut off by our own fault.
+	PolicyAttempts int
+	// URL is where the last attempt went; before the first, where it will go.
+	URL            string
+	FirstAttemptAt *time.Time `gorm:"serializer:micros"`
+	LastAttemptAt  *time.Time `gorm:"serializer:micros"`
+	// NextAttemptAt is when the next scheduled attempt is due; nil once closed.
+	NextAttemptAt    *time.Time `gorm:"serializer:micros"`
+	DeliveredAt      *time.Time `gorm:"serializer:micros"`
+	LastStatusCode   *int
+	LastErrorCode    *AttemptErrorCode
+	LastErrorMessage *string
+	AbandonedBy      *string
+	Reason           *string
+	// Position is its place in a FIFO queue; nil without one.
+	Position   *int64
+	WorkflowID string
+	// DispatchAfter is when the dispatcher takes it up; nil = nothing to dispatch.
+	DispatchAfter *time.Time `gorm:"serializer:micros"`
+	// Parked marks an open invocation that no workflow waits for, until something brings it back.
+	Parked bool
+	// Overdue counts how often the reconciler has taken it up since its last attempt.
+	Overdue int
+	// ClaimToken, ClaimOwner and ClaimedAt hold the attempt in flight: who sends it, since when.
+	// ClaimRedelivery names the command behind the attempt in flight; nil = the policy.
+	ClaimToken      *string
+	ClaimOwner      *string
+	ClaimRedelivery *string
+	ClaimedAt       *time.Time `gorm:"serializer:micros"`
+	CreatedAt       time.Time  `gorm:"serializer:micros;autoCreateTime:false"`
+	UpdatedAt       time.Time  `gorm:"serializer:micros;autoUpdateTime:false"`
+}
+
+// IsTest reports whether it is a test of its subscription.
+func (i *Invocation) IsTest() bool { return i.EventID == nil }
+
+// InvocationView is an invocation as lists show it: with what its subscription and event add to it.
+type InvocationView struct {
+	Invocation
+	// Paused is set when its subscription gets nothing now.
+	Paused bool
+}
+
+// Shown is the status that clients see: an open invocation of a subscription that gets nothing is paused.
+func (v *InvocationView) Shown() InvocationStatus {
+	if v.Paused && v.Status.Open() {
+		return StatusPaused
+	}
+	return v.Status
+}
+
+// InvocationFilter narrows a list of invocations; zero values do not.
+type InvocationFilter struct {
+	ApplicationID  string
+	SubscriptionID string
+	EventID        string
+	EventType      string
+	EntityID       string
+	Status         InvocationStatus
+	// After and Before bound the time of creation: After ≤ created < Before.
+	After, Before time.Time
+}

@@ -1,0 +1,63 @@
+package models
+
+import "time"
+
+// Role is what a key may do (contract.md section 2).
+type Role string
+
+// The roles, strongest first.
+const (
+	RoleOperator  Role = "operator"
+	RolePublisher Role = "publisher"
+	RoleAdmin     Role = "admin"
+	RoleMember    Role = "member"
+)
+
+// Key is an API key as it is stored: a digest, never the key itself.
+type Key struct {
+	ID string
+	// ApplicationID is nil for a key of the deployment.
+	ApplicationID *string
+	Role          Role
+	Name          string
+	// Prefix is what lists show of it.
+	Prefix string
+	// Digest is the SHA-256 of its secret part.
+	Digest     []byte
+	CreatedAt  time.Time  `gorm:"serializer:micros;autoCreateTime:false"`
+	ExpiresAt  *time.Time `gorm:"serializer:micros"`
+	LastUsedAt *time.Time `gorm:"serializer:micros"`
+	RevokedAt  *time.Time `gorm:"serializer:micros"`
+}
+
+// Valid reports whether the key opens anything at the given time.
+func (k *Key) Valid(now time.Time) bool {
+	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt))
+}
+
+// Principal is who makes a request.
+type Principal struct {
+	// KeyID is "" for the operator key of the configuration.
+	KeyID string
+	Role  Role
+	// ApplicationID is "" for a principal of the deployment.
+	ApplicationID string
+}
+
+// Sees reports whether things of the application exist for the principal; to others they are absent.
+func (p Principal) Sees(applicationID string) bool {
+	return p.ApplicationID == "" || p.ApplicationID == applicationID
+}
+
+// EventType is one entry of a profile's catalogue.
+type EventType struct {
+	Name string `json:"name" yaml:"name"`
+	// Wire is how the type is written on the wire: a string or an integer, as JSON text.
+	Wire        string   `json:"-" yaml:"-"`
+	Group       string   `json:"group" yaml:"group,omitempty"`
+	Description string   `json:"description" yaml:"description"`
+	Deprecated  bool     `json:"deprecated" yaml:"deprecated,omitempty"`
+	Versions    []string `json:"versions" yaml:"versions,omitempty"`
+	// Schema is JSON Schema 2020-12 as JSON text; "" = any payload.
+	Schema string `json:"-" yaml:"-"`
+}

@@ -1,0 +1,70 @@
+// Package worker makes the Temporal worker: what it registers, how much it does at once, how it stops.
+package worker
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/posthorn/posthorn/activities"
+	"github.com/posthorn/posthorn/workflows"
+)
+
+// Options bound what one worker process does at once; zero values mean the defaults.
+type Options struct {
+	// WorkflowTasks and LocalActivities bound the workflow tasks and the local activities at once. Each delivery
+	// holds one of both while its first attempts run. Default 2000.
+	WorkflowTasks int
+	// Activities bounds the retried and redelivered attempts in flight. Default 2000.
+	Activities int
+	// StopTimeout is how long Stop waits for what runs. Default 30 s.
+	StopTimeout time.Duration
+}
+
+const (
+	defaultConcurrency = 2000
+	defaultStopTimeout = 30 * time.Second
+	// deadlockTimeout is how long workflow code may run without yielding. The SDK's default of 1 s also fires on a
+	// machine that is only busy, and then runs local activities again.
+	deadlockTimeout = 10 * time.Second
+	pollers         = 8
+)
+
+// New makes a worker on the client's namespace. The dispatcher must start workflows with the same client, or eager
+// starts are silently lost.
+func New(c client.Client, a *activities.Activities, o Options) sdkworker.Worker {
+	w := sdkworker.New(c, workflows.TaskQueue, sdkworker.Options{
+		MaxConcurrentWorkflowTaskExecutionSize:  orDefault(o.WorkflowTasks, defaultConcurrency),
+		MaxConcurrentLocalActivityExecutionSize: orDefault(o.WorkflowTasks, defaultConcurrency),
+		MaxConcurrentActivityExecutionSize:      orDefault(o.Activities, defaultConcurrency),
+		MaxConcurrentWorkflowTaskPollers:        pollers,
+		MaxConcurrentActivityTaskPollers:        pollers,
+		WorkerStopTimeout:                       orDefault(o.StopTimeout, defaultStopTimeout),
+		DeadlockDetectionTimeout:                deadlockTimeout,
+	})
+	Register(w, a)
+	return w
+}
+
+// Register registers every workflow and activity; tests and the replayer use it too.
+func Register(r sdkworker.Registry, a *activities.Activities) {
+	r.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: workflows.DeliverName})
+	for name, fn := range map[string]any{
+		workflows.ActivityFirstAttempts: a.FirstAttempts,
+		workflows.ActivityAttempt:       a.Attempt,
+		workflows.ActivityRedeliver:     a.Redeliver,
+	} {
+		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}

@@ -1,0 +1,102 @@
+// Package workflows holds Posthorn's workflows: deterministic code that knows ids and decides what happens next.
+// Payloads, URLs, secrets and policies never enter it; activities look them up.
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	enumspb "go.temporal.io/api/enums/v1"
+)
+
+// TaskQueue is where workers listen.
+const TaskQueue = "posthorn"
+
+// DeliverName is the type under which Deliver is registered, and shown in the Temporal UI.
+const DeliverName = "Deliver"
+
+// The names of the activities; see package activities.
+const (
+	ActivityFirstAttempts = "FirstAttempts"
+	ActivityAttempt       = "Attempt"
+	ActivityRedeliver     = "Redeliver"
+)
+
+// The signals that Deliver takes.
+const (
+	// SignalDeliver (DeliverSignal) adds invocations.
+	SignalDeliver = "deliver"
+	// SignalRedeliver (RedeliverSignal) makes one more attempt at an invocation now.
+	SignalRedeliver = "redeliver"
+	// SignalCancel (CancelSignal) ends the wait for an invocation that was cancelled.
+	SignalCancel = "cancel"
+)
+
+// DeliverSignal is what SignalDeliver carries.
+type DeliverSignal struct {
+	Invocations []string
+}
+
+// RedeliverSignal is what SignalRedeliver carries.
+type RedeliverSignal struct {
+	Invocation string
+	Command    string
+}
+
+// CancelSignal is what SignalCancel carries.
+type CancelSignal struct {
+	Invocation string
+}
+
+// WorkflowTaskTimeout is how soon Temporal gives a workflow task, local activity included, to another worker when
+// the one that has it was killed.
+const WorkflowTaskTimeout = 4 * time.Second
+
+// InvocationsPerWorkflow bounds the ids of one workflow. Measured: the cost of an id rises with the square of their
+// number, and a keyword list over 2,048 bytes (55 ids) refuses the start.
+const InvocationsPerWorkflow = 50
+
+// EventWorkflowID is the workflow of an event's invocations; part counts from 0 in steps of InvocationsPerWorkflow.
+func EventWorkflowID(eventID string, part int) string {
+	if part == 0 {
+		return "event/" + eventID
+	}
+	return fmt.Sprintf("event/%s/%d", eventID, part+1)
+}
+
+// InvocationWorkflowID is the workflow of an invocation that travels alone: a test, or the head of a FIFO queue.
+func InvocationWorkflowID(invocationID string) string { return "invocation/" + invocationID }
+
+// The search attributes by which operators find a delivery in the Temporal UI. Customers' text stays out of them.
+var (
+	// SearchApplication is the application's id.
+	SearchApplication = temporal.NewSearchAttributeKeyKeyword("PosthornApplication")
+	// SearchSubscription lists the subscriptions' ids.
+	SearchSubscription = temporal.NewSearchAttributeKeyKeywordList("PosthornSubscription")
+	// SearchEventType is the event type's name.
+	SearchEventType = temporal.NewSearchAttributeKeyKeyword("PosthornEventType")
+	// SearchStatus is how far the workflow has come: one of the Status… values.
+	SearchStatus = temporal.NewSearchAttributeKeyKeyword("PosthornStatus")
+)
+
+// The values of SearchStatus.
+const (
+	StatusDelivering = "delivering"
+	StatusRetrying   = "retrying"
+	StatusSucceeded  = "succeeded"
+	StatusFailed     = "failed"
+	StatusCancelled  = "cancelled"
+	StatusParked     = "parked"
+)
+
+// SearchAttributes lists what a namespace must have registered.
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
+		SearchApplication.GetName():  SearchApplication.GetValueType(),
+		SearchSubscription.GetName(): SearchSubscription.GetValueType(),
+		SearchEventType.GetName():    SearchEventType.GetValueType(),
+		SearchStatus.GetName():       SearchStatus.GetValueType(),
+	}
+}
