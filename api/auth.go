@@ -43,7 +43,7 @@ func (s *server) authorise(ctx context.Context, r route, c *call) error {
 	if !r.managed || principal.Role == models.RoleOperator {
 		return nil
 	}
-	profile, err := s.Profiles.Of(ctx, c.application)
+	profile, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (s *server) resolveType(ctx context.Context, c *call, parameter, given stri
 	if given == "" {
 		return "", nil
 	}
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return "", err
 	}

@@ -151,7 +151,7 @@ func (s *server) filterType(ctx context.Context, c *call, given string) (string,
 	if err == nil {
 		return name, nil
 	}
-	p, failed := s.Profiles.Of(ctx, c.application)
+	p, failed := s.profileOf(ctx, c.application)
 	if failed == nil && testType(p) == given {
 		return given, nil
 	}

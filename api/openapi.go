@@ -76,6 +76,12 @@ func (s *server) operation(r route) huma.Operation {
 	if r.roles != nil {
 		documentErrors(&op, http.StatusForbidden)
 	}
+	if r.idempotent {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "Makes a repeat harmless: the same as idempotency_key in the body.",
+		})
+	}
 	if r.conflicts {
 		documentErrors(&op, http.StatusConflict)
 	}

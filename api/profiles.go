@@ -91,6 +91,21 @@ type eventTypeChangeForm struct {
 	Schema      raw      `json:"schema,omitempty" doc:"JSON Schema 2020-12, an object; null = any payload."`
 }
 
+// profileOf finds the profile that an application sends by. That its file is gone, or takes its overrides no more, is
+// nothing that a client could have said better.
+func (s *server) profileOf(ctx context.Context, a *models.Application) (*profiles.Profile, error) {
+	p, err := s.Profiles.Of(ctx, a)
+	return p, ours(err)
+}
+
+// ours hides the code of an error that is not the client's fault, unless it is an outage.
+func ours(err error) error {
+	if err == nil || models.ErrorCode(err) == models.CodeUnavailable {
+		return err
+	}
+	return fmt.Errorf("%s", err) //nolint:errorlint // on purpose: the code must not be found
+}
+
 func (s *server) listProfiles(ctx context.Context, c *call, in *Paging) (Page[Profile], error) {
 	var all []Profile
 	for _, name := range s.Profiles.Names() {

@@ -102,7 +102,7 @@ func (s *server) publish(ctx context.Context, c *call, in *publication) (Accepte
 	}
 	accepted, err := s.Ingest.Accept(ctx, c.application, []ingest.Publication{p})
 	if err != nil {
-		return Accepted{}, err
+		return Accepted{}, ours(err) // what is wrong with the event is in its Acceptance
 	}
 	if len(accepted) != 1 {
 		return Accepted{}, errors.New("ingest answered for another number of events")
@@ -175,7 +175,7 @@ func (s *server) publishBatch(ctx context.Context, c *call, in *batch) (BatchRes
 	}
 	accepted, err := s.Ingest.Accept(ctx, c.application, publications)
 	if err != nil {
-		return BatchResults{}, err
+		return BatchResults{}, ours(err)
 	}
 	for i, a := range accepted {
 		results[places[i]].fill(a)

@@ -34,6 +34,8 @@ type route struct {
 	status int
 	// conflicts: 409 is a possible answer.
 	conflicts bool
+	// idempotent: the header Idempotency-Key is honoured.
+	idempotent bool
 	// unready: 503 is a possible answer, with the body of a 200.
 	unready  bool
 	register registration

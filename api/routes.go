@@ -260,9 +260,8 @@ func eventRoutes() []route {
 	return []route{
 		{
 			method: http.MethodPost, path: "/v1/applications/{app}/events", id: "publish-event", tag: tagEvents,
-			summary: "Publish an event",
-			text:    "202 means that it is committed. The header Idempotency-Key does what idempotency_key does.",
-			roles:   publishers(), scope: scopeApplication, status: http.StatusAccepted, conflicts: true,
+			summary: "Publish an event", text: "202 means that it is committed.", idempotent: true,
+			roles: publishers(), scope: scopeApplication, status: http.StatusAccepted, conflicts: true,
 			register: write((*server).publish),
 		},
 		{

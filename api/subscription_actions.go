@@ -28,7 +28,7 @@ type Secret struct {
 
 // verifySubscription does the handshake. It holds for the URL that it was done with, should that change meanwhile.
 func (s *server) verifySubscription(ctx context.Context, c *call, _ *nothing) (Verified, error) {
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -54,7 +54,7 @@ func (s *server) testSubscription(ctx context.Context, c *call, _ *nothing) (Inv
 	if !c.subscription.Receives() {
 		return InvocationRef{}, models.Errorf(models.CodeConflict, "the subscription is %s", c.subscription.Status())
 	}
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return InvocationRef{}, err
 	}
@@ -116,7 +116,7 @@ func (s *server) rotateSecret(ctx context.Context, c *call, in *rotation) (Secre
 	if overlap > maxOverlap {
 		return Secret{}, models.Invalid("overlap", "must be 0s to 168h")
 	}
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return Secret{}, err
 	}

@@ -60,7 +60,7 @@ func subscriptionView(p *profiles.Profile, sub *models.Subscription) (Subscripti
 
 // viewSubscription shows what was read or changed under the call's application.
 func (s *server) viewSubscription(ctx context.Context, c *call, sub *models.Subscription) (Subscription, error) {
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return Subscription{}, err
 	}

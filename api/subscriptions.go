@@ -9,7 +9,7 @@ import (
 )
 
 func (s *server) createSubscription(ctx context.Context, c *call, in *subscriptionCreation) (NewSubscription, error) {
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return NewSubscription{}, err
 	}
@@ -42,7 +42,7 @@ type subscriptionsQuery struct {
 }
 
 func (s *server) listSubscriptions(ctx context.Context, c *call, in *subscriptionsQuery) (Page[Subscription], error) {
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return Page[Subscription]{}, err
 	}
@@ -84,7 +84,7 @@ func (s *server) changeSubscription(ctx context.Context, c *call, in *subscripti
 func (s *server) updateSubscription(
 	ctx context.Context, c *call, change func(*profiles.Profile, *models.Subscription) error,
 ) (Subscription, error) {
-	p, err := s.Profiles.Of(ctx, c.application)
+	p, err := s.profileOf(ctx, c.application)
 	if err != nil {
 		return Subscription{}, err
 	}

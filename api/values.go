@@ -108,9 +108,10 @@ type successForms struct{}
 // Schema documents the forms of a success rule.
 func (successForms) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
-		Description: `"2xx", one code as text, or a list of codes.`,
+		Description: `"2xx", one code, or a list of codes.`,
 		OneOf: []*huma.Schema{
 			{Type: huma.TypeString, Pattern: "^(2xx|[2-5][0-9][0-9])$"},
+			{Type: huma.TypeInteger},
 			{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeInteger}},
 		},
 		Examples: []any{"2xx", "200"},

@@ -160,6 +160,6 @@ func (r *recorder) write(runID, file string) {
 	host, err := os.Hostname()
 	require.NoError(r.t, err)
 	require.NotContains(r.t, string(text), host)
-	require.NoError(r.t, os.WriteFile(file, append(text, '\n'), 0o600))
+	require.NoError(r.t, os.WriteFile(file, append(text, '\n'), 0o644))
 	r.t.Logf("%s: %d events", filepath.Base(file), len(history.GetEvents()))
 }

@@ -43,10 +43,12 @@ func TestTemporalShowsAttemptLastFailureAndNextRetry(t *testing.T) {
 			described, err := w.app.TemporalClient().DescribeWorkflowExecution(t.Context(), workflowID, "")
 			require.NoError(t, err)
 			pending := described.GetPendingActivities()
-			if len(pending) != 1 || pending[0].GetAttempt() != 4 {
-				return false // three attempts were made, the fourth waits
+			// The activity's first try hands over from the local one: it sends only where the retry is due by then, so
+			// Temporal's count is the delivery's next attempt (4) or, on a busy machine, one less.
+			if len(pending) != 1 || pending[0].GetAttempt() < 3 || pending[0].GetScheduledTime() == nil {
+				return false
 			}
-			require.Contains(t, pending[0].GetLastFailure().GetMessage(), "503")
+			require.Equal(t, "attempt 3: the receiver answered 503", pending[0].GetLastFailure().GetMessage())
 			next := pending[0].GetScheduledTime().AsTime()
 			due, err := time.Parse(time.RFC3339, retrying["next_attempt_at"].(string))
 			require.NoError(t, err)

@@ -103,15 +103,6 @@ func (s *show) play(ctx context.Context) error {
 	due, told := time.Now(), false
 	s.queue = s.programme(!s.options.Once)
 	for {
-		if len(s.queue) > 0 && !time.Now().Before(due) {
-			if err := s.publish(ctx, s.queue[0]); err != nil {
-				return err
-			}
-			s.queue = s.queue[1:]
-			if told {
-				due = time.Now().Add(pause)
-			}
-		}
 		if err := s.watch(ctx); err != nil {
 			return err
 		}
@@ -124,6 +115,14 @@ func (s *show) play(ctx context.Context) error {
 				s.interlude()
 			}
 			s.queue = s.programme(false)
+		}
+		if !time.Now().Before(due) {
+			if err := s.publishNext(ctx); err != nil {
+				return err
+			}
+			if told {
+				due = time.Now().Add(pause)
+			}
 		}
 		select {
 		case <-ctx.Done():

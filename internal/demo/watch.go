@@ -7,6 +7,18 @@ import (
 	"time"
 )
 
+// publishNext publishes the first of the queue, if there is one.
+func (s *show) publishNext(ctx context.Context) error {
+	if len(s.queue) == 0 {
+		return nil
+	}
+	if err := s.publish(ctx, s.queue[0]); err != nil {
+		return err
+	}
+	s.queue = s.queue[1:]
+	return nil
+}
+
 // publish sends one sample and shows it.
 func (s *show) publish(ctx context.Context, n number) error {
 	request, err := n.sample.request()

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+func TestEveryRouteIsDocumentedAndNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var table, documented []string
+	for _, r := range routes() {
+		table = append(table, r.method+" "+r.path)
+	}
+	for path, item := range w.checks.document["paths"].(map[string]any) {
+		for method := range item.(map[string]any) {
+			documented = append(documented, strings.ToUpper(method)+" "+path)
+		}
+	}
+	require.ElementsMatch(t, table, documented)
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(table))), len(table), "a route is there twice")
+}
+
+func TestEveryServedRouteIsInTheTable(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t, log: &lockedBuffer{}, wakes: &counter{}}
+	d := w.dependencies(nil)
+	d.setDefaults()
+	s := &server{Dependencies: d}
+	require.NoError(t, s.setUp())
+	var table, served []string
+	for _, r := range routes() {
+		table = append(table, r.method+" "+r.path)
+	}
+	for _, r := range s.engine.Routes() {
+		served = append(served, r.Method+" "+routePattern(r.Path))
+	}
+	require.ElementsMatch(t, table, served)
+}
+
+func TestEveryRouteSaysWhatItDoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, r := range routes() {
+		op := dig(w.checks.document, "paths", r.path, strings.ToLower(r.method))
+		require.NotEmpty(t, dig(op, "summary"), r.path)
+		require.NotEmpty(t, dig(op, "operationId"), r.path)
+		require.Equal(t, r.public, len(dig(op, "security").([]any)) == 0, r.path)
+		for status, response := range dig(op, "responses").(map[string]any) {
+			require.NotEmpty(t, dig(response, "description"), "%s %s", r.path, status)
+			require.NotNil(t, dig(response, "headers", "X-Request-Id"), "%s %s", r.path, status)
+		}
+	}
+}
+
+// tenant is an application with one of everything.
+type tenant struct {
+	app, key, sub, event, invocation string
+	roles                            map[models.Role]string
+}
+
+func newTenant(w *world, more string) *tenant {
+	w.t.Helper()
+	n := &tenant{app: w.application("standard", more), roles: map[models.Role]string{}}
+	n.sub = w.subscription(n.app, anyType)
+	e := w.event(n.app, `{"type":"loan.updated","payload":{}}`)
+	n.event = e["id"].(string)
+	n.invocation = e["invocations"].([]any)[0].(map[string]any)["id"].(string)
+	for _, role := range []models.Role{models.RolePublisher, models.RoleAdmin, models.RoleMember} {
+		n.roles[role] = w.key(n.app, string(role))
+	}
+	n.key = w.op("GET", "/v1/applications/"+n.app+"/keys", "").is(200)["items"].([]any)[0].(map[string]any)["id"].(string)
+	return n
+}
+
+// path fills a route's pattern; replace stands for the id that the route is about, "" for the tenant's own.
+func (n *tenant) path(r route, replace string) string {
+	own := map[scope]string{
+		scopeApplication: n.app, scopeKey: n.key, scopeSubscription: n.sub, scopeEvent: n.event,
+		scopeInvocation: n.invocation,
+	}[r.scope]
+	if replace == "" {
+		replace = own
+	}
+	return strings.NewReplacer("{app}", replace, "{id}", replace, "{key_id}", replace, "{name}", "standard",
+		"{type}", "loan.updated").Replace(r.path)
+}
+
+// An unknown query parameter is refused after the authorisation, before anything is done: 422 means "you may".
+const mayI = "?may_i=1"
+
+func TestWhoMayDoWhat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own, foreign := newTenant(w, ""), newTenant(w, "")
+	deployment := w.key("", "publisher")
+	for _, r := range routes() {
+		if r.public {
+			continue
+		}
+		t.Run(r.method+" "+r.path, func(t *testing.T) {
+			t.Parallel()
+			ask := func(key, replace string) int {
+				return w.do(key, r.method, own.path(r, replace)+mayI, "").status
+			}
+			may := func(role models.Role) int {
+				if r.allows(models.Principal{Role: role}) {
+					return http.StatusUnprocessableEntity
+				}
+				return http.StatusForbidden
+			}
+			require.Equal(t, http.StatusUnauthorized, ask("", ""))
+			require.Equal(t, http.StatusUnauthorized, ask("ph_admin_wrong", ""))
+			require.Equal(t, http.StatusUnprocessableEntity, ask(operatorKey, ""))
+			require.Equal(t, may(models.RolePublisher), ask(deployment, ""))
+			for role, key := range own.roles {
+				require.Equal(t, may(role), ask(key, ""), role)
+			}
+			if r.scope == scopeNone {
+				return
+			}
+			theirs := map[scope]string{
+				scopeApplication: foreign.app, scopeKey: foreign.key, scopeSubscription: foreign.sub,
+				scopeEvent: foreign.event, scopeInvocation: foreign.invocation,
+			}[r.scope]
+			require.Equal(t, may(models.RolePublisher), ask(deployment, theirs))
+			for role, key := range own.roles {
+				require.Equal(t, http.StatusNotFound, ask(key, theirs), role)
+			}
+			for _, id := range []string{models.NewID(), "1", strings.ToUpper(theirs), "%00", "..%2f..", "a;b", theirs + "x"} {
+				for _, key := range []string{operatorKey, deployment, own.roles[models.RoleMember]} {
+					require.Equal(t, http.StatusNotFound, ask(key, id), id)
+				}
+			}
+		})
+	}
+}
+
+func TestForeignIsLikeAbsent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own, foreign := newTenant(w, ""), newTenant(w, "")
+	same := func(path string) string {
+		body := w.do(own.roles[models.RoleAdmin], "GET", path, "").problem(404, models.CodeNotFound)
+		delete(body, "request_id")
+		return fmt.Sprint(body)
+	}
+	require.Equal(t, same("/v1/subscriptions/"+models.NewID()), same("/v1/subscriptions/"+foreign.sub))
+	require.Equal(t, same("/v1/invocations/"+models.NewID()), same("/v1/invocations/"+foreign.invocation))
+	require.Equal(t, same("/v1/events/nonsense"), same("/v1/events/"+foreign.event))
+}
+
+func TestALV26_AProfileMayLiftManagementToTheOperator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, `,"overrides":{"managed_by":"operator"}`)
+	for _, r := range routes() {
+		if !slices.Contains(r.roles, models.RoleAdmin) {
+			continue
+		}
+		want := http.StatusUnprocessableEntity
+		if r.managed {
+			want = http.StatusForbidden
+		}
+		require.Equal(t, want, w.do(own.roles[models.RoleAdmin], r.method, own.path(r, "")+mayI, "").status, r.path)
+		require.Equal(t, http.StatusUnprocessableEntity, w.op(r.method, own.path(r, "")+mayI, "").status, r.path)
+	}
+}
