@@ -74,6 +74,10 @@ vuln: $(GOVULNCHECK) ## scan for known vulnerabilities; fails where no vulnerabi
 fmt: $(GOLANGCI_LINT) ## format the Go code and sort its imports, as make lint wants them
 	$(GOLANGCI_LINT) fmt
 
+.PHONY: docs
+docs: ## write docs/config.md from internal/config
+	$(GO) run ./internal/config/gen > docs/config.md
+
 .PHONY: bench
 bench: build ## measure throughput and latency (ARGS=-h for the choices)
 	$(GO) run ./internal/bench $(ARGS)

@@ -20,7 +20,7 @@ type Config struct {
 
 	TemporalListen   string `env:"POSTHORN_TEMPORAL_LISTEN" default:"127.0.0.1:7233" help:"Address of the embedded Temporal server."`
 	TemporalUIListen string `env:"POSTHORN_TEMPORAL_UI_LISTEN" default:"127.0.0.1:8233" help:"Address of the embedded Temporal web UI; off for none."`
-	TemporalUIURL    string `env:"POSTHORN_TEMPORAL_UI_URL" help:"Where temporal_url links to. The embedded mode sets it."`
+	TemporalUIURL    string `name:"temporal-ui-url" env:"POSTHORN_TEMPORAL_UI_URL" help:"Where temporal_url links to. The embedded mode sets it."`
 	TemporalAddress  string `env:"TEMPORAL_ADDRESS" help:"Address of the Temporal server, for worker and migrate. The SDK's other TEMPORAL_… variables count too."`
 	TemporalNS       string `name:"temporal-namespace" env:"TEMPORAL_NAMESPACE" default:"default" help:"Temporal namespace."`
 

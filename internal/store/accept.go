@@ -21,28 +21,35 @@ const insertBatch = 500
 // idempotency key is no error: its Acceptance gets the first event and Duplicate, or Err when the content differs.
 // Any other refusal of one event is in its Err; the others are stored. The returned error means nothing is stored.
 func (s *Store) Accept(ctx context.Context, applicationID string, batch []*Acceptance) error {
+	accepted := make([]Acceptance, len(batch))
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		for _, a := range batch {
+		for i, a := range batch {
+			accepted[i] = *a
 			if a.Err != nil {
 				continue
 			}
-			if err := s.acceptOne(tx, applicationID, a); err != nil {
+			a.Event.Seq = 0 // an earlier run's
+			if err := s.acceptOne(tx, applicationID, &accepted[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err == nil {
-		s.rememberSpecs(batch)
+	if err != nil {
+		return err
 	}
-	return err
+	for i := range batch {
+		*batch[i] = accepted[i]
+	}
+	s.rememberSpecs(batch)
+	return nil
 }
 
 func (s *Store) acceptOne(tx *gorm.DB, applicationID string, a *Acceptance) error {
 	if first, err := s.repeated(tx, applicationID, a); err != nil || first {
 		return err
 	}
-	if mixed, err := sequenceMixes(tx, a.Event); err != nil || mixed != nil {
+	if mixed, err := s.sequenceMixes(tx, a.Event); err != nil || mixed != nil {
 		a.Err = mixed
 		return err
 	}
@@ -87,13 +94,17 @@ func (s *Store) repeated(tx *gorm.DB, applicationID string, a *Acceptance) (bool
 }
 
 // sequenceMixes refuses an event whose entity has been numbered the other way: by the publisher, or by acceptance.
-func sequenceMixes(tx *gorm.DB, e *models.Event) (refusal, err error) {
+func (s *Store) sequenceMixes(tx *gorm.DB, e *models.Event) (refusal, err error) {
 	if e.EntityID == nil {
 		return nil, nil
 	}
-	var last []models.Event
-	err = tx.Select("publisher_sequence").Where("application_id = ? AND entity_id = ?", e.ApplicationID, *e.EntityID).
-		Order("seq DESC").Limit(1).Find(&last).Error
+	last, err := lastOfEntity(tx, e)
+	if err == nil && len(last) == 0 && s.postgres() { // others may be about to accept its first event too
+		if err := lockEntity(tx, e); err != nil {
+			return nil, err
+		}
+		last, err = lastOfEntity(tx, e)
+	}
 	switch {
 	case err != nil || len(last) == 0 || (last[0].PublisherSequence == nil) == (e.PublisherSequence == nil):
 		return nil, err
@@ -102,6 +113,17 @@ func sequenceMixes(tx *gorm.DB, e *models.Event) (refusal, err error) {
 	default:
 		return models.Invalid("sequence", "may not be given: earlier events of this entity_id have none"), nil
 	}
+}
+
+func lastOfEntity(tx *gorm.DB, e *models.Event) (last []models.Event, err error) {
+	err = tx.Select("publisher_sequence").Where("application_id = ? AND entity_id = ?", e.ApplicationID, *e.EntityID).
+		Order("seq DESC").Limit(1).Find(&last).Error
+	return last, err
+}
+
+// lockEntity makes those who accept an entity's first event wait for each other until they commit.
+func lockEntity(tx *gorm.DB, e *models.Event) error {
+	return tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", e.ApplicationID+"/"+*e.EntityID).Error
 }
 
 // storeSpecs stores those that this process has not stored yet.

@@ -35,6 +35,7 @@ func (s *Store) UpdateApplication(
 ) (*models.Application, error) {
 	var a models.Application
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		a = models.Application{}
 		query := "SELECT * FROM applications WHERE id = ? AND deleted_at IS NULL" + s.forUpdate("applications")
 		if err := takeRaw(tx, &a, query, id); err != nil {
 			return found(err, "application")

@@ -216,7 +216,7 @@ func (r *round) interrupt(c *candidate) error {
 		RequestHeaders: []models.Header{}, ResponseHeaders: []models.Header{},
 	}
 	c.Attempts++
-	if c.FirstAttemptAt == nil {
+	if c.FirstAttemptAt == nil && c.ClaimRedelivery == nil {
 		c.FirstAttemptAt = c.ClaimedAt
 	}
 	c.ClaimToken, c.ClaimRedelivery = nil, nil

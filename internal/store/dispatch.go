@@ -61,7 +61,7 @@ func (s *Store) MarkCommand(ctx context.Context, c models.Command) error {
 
 func (s *Store) skipLocked() string {
 	if s.postgres() {
-		return " FOR UPDATE SKIP LOCKED"
+		return " FOR NO KEY UPDATE SKIP LOCKED"
 	}
 	return ""
 }
@@ -75,6 +75,7 @@ const OverdueAfter = 30 * time.Second
 func (s *Store) Reconcile(ctx context.Context, limit int) (int, error) {
 	found := 0
 	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		found = 0
 		for _, step := range []func(*gorm.DB, int) (int, error){s.reviveOverdue, s.reviveParked, s.reviveCommands} {
 			n, err := step(tx, limit)
 			if err != nil {

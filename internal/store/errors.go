@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strings"
@@ -52,9 +54,10 @@ func (e *outageError) Unwrap() []error {
 
 func unavailable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// connection exceptions, out of resources, shutdown, system errors; serialisation failures and deadlocks
+		// connection exceptions, out of resources, shutdown, system errors; serialisation failures and deadlocks;
+		// 25006 is a standby, or a primary that was made read-only before its disk is full
 		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "53") ||
-			strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "58") || strings.HasPrefix(pg.Code, "40")
+			strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "58") || deadlock(err) || pg.Code == "25006"
 	}
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch lite.Code() & 0xff { // the primary code
@@ -68,7 +71,16 @@ func unavailable(err error) bool {
 		return true
 	}
 	_, refused := errors.AsType[*pgconn.ConnectError](err)
-	return refused || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
+	return refused || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		strings.Contains(err.Error(), "sql: database is closed") // has no name in database/sql
+}
+
+// deadlock reports whether the database rolled a transaction back because it was in another's way: run anew, it may
+// succeed.
+func deadlock(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(pg.Code, "40")
 }
 
 func isUnique(err error) bool {
@@ -87,10 +99,15 @@ func found(err error, what string) error {
 	return translate(err)
 }
 
-// hidePassword keeps the credentials of a URL out of an error.
+// hidePassword keeps the credentials of a URL out of an error: pgx quotes the URL, and masks only what it recognises.
 func hidePassword(err error) error {
-	if bad, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("the database URL cannot be parsed: %w", bad.Err)
+	bad, ok := errors.AsType[*pgconn.ParseConfigError](err)
+	if !ok {
+		return err
 	}
-	return err
+	cause := errors.Unwrap(bad)
+	if _, malformed := url.Parse(bad.ConnString); malformed != nil || cause == nil {
+		return errors.New("the database URL cannot be parsed: in a user or password, / ? # @ : % are written %2F %3F %23 %40 %3A %25")
+	}
+	return fmt.Errorf("the database URL cannot be used: %w", cause)
 }

@@ -63,7 +63,7 @@ func (s *Store) CancelEvent(ctx context.Context, id string) error {
 			return models.NotFound("event")
 		}
 		var open []models.Invocation
-		query := "SELECT * FROM invocations WHERE event_id = ? AND " + openSQL + s.forUpdate("invocations")
+		query := "SELECT * FROM invocations WHERE event_id = ? AND " + openSQL + " ORDER BY id" + s.forUpdate("invocations")
 		if err := tx.Raw(query, id).Scan(&open).Error; err != nil {
 			return err
 		}

@@ -61,7 +61,9 @@ func (r *round) atMaxInFlight(c *candidate) (bool, error) {
 	}
 	var inFlight int64
 	err := r.tx.Model(&models.Invocation{}).
-		Where("subscription_id = ? AND claim_token IS NOT NULL", c.SubscriptionID).Count(&inFlight).Error
+		Where("subscription_id = ? AND claim_token IS NOT NULL", c.SubscriptionID).
+		Where("claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)", micros(r.now.Add(-Lease))). // the dead send nothing
+		Count(&inFlight).Error
 	for i := range r.candidates { // granted in this round, not yet stored
 		other := &r.candidates[i]
 		if other.SubscriptionID == c.SubscriptionID && other.granted {

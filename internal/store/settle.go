@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,34 +14,44 @@ import (
 // its subscription. It reports false when the claim was lost: its owner had not renewed itself, somebody recorded
 // the attempt as interrupted, and nothing is stored now.
 func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (bool, error) {
-	kept := false
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		var err error
-		if kept, err = s.settleInvocation(tx, settlement); err != nil || !kept {
+		// The subscription comes first: who ends it locks it, and then its invocations.
+		if err := s.settleSubscription(tx, settlement); err != nil {
+			return err
+		}
+		if err := s.settleInvocation(tx, settlement); err != nil {
 			return err
 		}
 		if err := tx.Create(attemptOf(settlement)).Error; err != nil {
 			return err
 		}
-		if err := s.settleSubscription(tx, settlement); err != nil {
-			return err
+		if settlement.Result.Gone {
+			err := s.cancelOpen(tx, "subscription_id", settlement.Claim.SubscriptionID, models.ReasonSubscriptionGone)
+			if err != nil {
+				return err
+			}
 		}
 		if id := settlement.Claim.RedeliveryID; id != "" {
 			return s.settleCommand(tx, id, s.now())
 		}
 		return nil
 	})
-	return kept && err == nil, err
+	if errors.Is(err, errClaimLost) {
+		return false, nil
+	}
+	return err == nil, err
 }
+
+// errClaimLost takes the whole transaction back.
+var errClaimLost = errors.New("the claim is lost")
 
 // settleInvocation writes the outcome unless the claim is another's by now. An invocation that was cancelled or
 // abandoned while the attempt was in flight stays so, whatever came of it; a redelivery that succeeds ends any state.
-func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) (bool, error) {
+func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) error {
 	c, r := st.Claim, st.Result
 	updates := map[string]any{
 		"attempts":           c.Number,
 		"url":                c.URL,
-		"first_attempt_at":   gorm.Expr("COALESCE(first_attempt_at, ?)", micros(r.StartedAt)),
 		"last_attempt_at":    micros(r.StartedAt),
 		"last_status_code":   nullZero(r.StatusCode),
 		"last_error_code":    nil,
@@ -53,11 +64,15 @@ func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) (bool, error
 	}
 	if c.Trigger != models.TriggerRedeliver {
 		updates["policy_attempts"] = c.PolicyAttempts + 1
+		updates["first_attempt_at"] = gorm.Expr("COALESCE(first_attempt_at, ?)", micros(r.StartedAt))
 	}
 	s.settleStatus(updates, st)
 	done := tx.Model(&models.Invocation{}).Where("id = ? AND claim_token = ?", c.InvocationID, c.Token).
 		UpdateColumns(updates)
-	return done.RowsAffected > 0, done.Error
+	if done.Error == nil && done.RowsAffected == 0 {
+		return errClaimLost
+	}
+	return done.Error
 }
 
 func (s *Store) settleStatus(updates map[string]any, st models.Settlement) {
@@ -114,17 +129,14 @@ func someHeaders(headers []models.Header) []models.Header {
 	return headers
 }
 
-// settleSubscription keeps the subscription's health: one UPDATE a failure, none a success in a row of successes.
+// settleSubscription keeps the subscription's health. A success looks whether there is a row of failures to end: it may
+// have begun, and made the subscription failing, while the attempt was in flight.
 func (s *Store) settleSubscription(tx *gorm.DB, st models.Settlement) error {
 	c, r := st.Claim, st.Result
 	switch {
 	case r.Gone:
-		err := tx.Exec("UPDATE subscriptions SET gone = ?, updated_at = ? WHERE id = ?",
+		return tx.Exec("UPDATE subscriptions SET gone = ?, updated_at = ? WHERE id = ?",
 			true, micros(r.FinishedAt), c.SubscriptionID).Error
-		if err != nil {
-			return err
-		}
-		return s.cancelOpen(tx, "subscription_id", c.SubscriptionID, models.ReasonSubscriptionGone)
 	case r.Outcome == models.AttemptFailed:
 		started := micros(r.StartedAt)
 		return tx.Exec("UPDATE subscriptions SET failing = (consecutive_failures + 1 >= ?"+
@@ -132,11 +144,9 @@ func (s *Store) settleSubscription(tx *gorm.DB, st models.Settlement) error {
 			" failing_since = COALESCE(failing_since, ?) WHERE id = ?",
 			models.FailingAfterAttempts, started, micros(r.FinishedAt.Add(-models.FailingAfter)), started,
 			c.SubscriptionID).Error
-	case c.EndpointFailures > 0:
-		return tx.Exec("UPDATE subscriptions SET failing = ?, consecutive_failures = 0, failing_since = NULL WHERE id = ?",
-			false, c.SubscriptionID).Error
 	default:
-		return nil
+		return tx.Exec("UPDATE subscriptions SET failing = ?, consecutive_failures = 0, failing_since = NULL"+
+			" WHERE id = ? AND consecutive_failures > 0", false, c.SubscriptionID).Error
 	}
 }
 

@@ -183,7 +183,20 @@ func (s *Store) writeRelaxed(ctx context.Context, fn func(tx *gorm.DB) error) er
 	return s.transact(ctx, false, fn)
 }
 
+// deadlockRetries is how often a transaction is run anew after the database broke a deadlock by taking it back.
+const deadlockRetries = 5
+
+// transact runs fn in a transaction, anew after a deadlock: what fn leaves behind must come from its last run alone.
 func (s *Store) transact(ctx context.Context, durable bool, fn func(tx *gorm.DB) error) error {
+	for run := 0; ; run++ {
+		err := s.transactOnce(ctx, durable, fn)
+		if run == deadlockRetries || !deadlock(err) {
+			return err
+		}
+	}
+}
+
+func (s *Store) transactOnce(ctx context.Context, durable bool, fn func(tx *gorm.DB) error) error {
 	release, err := s.takeWriter(ctx)
 	if err != nil {
 		return err
@@ -223,10 +236,11 @@ func (s *Store) takeWriter(ctx context.Context) (func(), error) {
 	}
 }
 
-// forUpdate is the suffix that locks what a SELECT in a transaction reads. SQLite has one writer and needs none.
+// forUpdate is the suffix that locks what a SELECT in a transaction reads. SQLite has one writer and needs none. No key
+// is ever changed, and the weaker lock lets others insert rows that refer to the locked ones.
 func (s *Store) forUpdate(of string) string {
 	if s.postgres() {
-		return " FOR UPDATE OF " + of
+		return " FOR NO KEY UPDATE OF " + of
 	}
 	return ""
 }

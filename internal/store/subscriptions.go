@@ -96,6 +96,7 @@ func (s *Store) UpdateSubscription(
 ) (*models.Subscription, error) {
 	var sub models.Subscription
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		sub = models.Subscription{}
 		query := "SELECT * FROM subscriptions WHERE id = ? AND deleted_at IS NULL" + s.forUpdate("subscriptions")
 		if err := takeRaw(tx, &sub, query, id); err != nil {
 			return found(err, "subscription")

@@ -116,7 +116,7 @@ func events(t *testing.T, open opener) {
 			"nothing":  {func(f *models.EventFilter) { f.Type = "c" }, []string{}},
 			"from":     {func(f *models.EventFilter) { f.After = start.Add(2 * time.Minute) }, []string{ids[3], ids[2]}},
 			"until":    {func(f *models.EventFilter) { f.Before = start.Add(2 * time.Minute) }, []string{ids[1], ids[0]}},
-			"a window": {func(f *models.EventFilter) { f.After, f.Before = start.Add(1), start.Add(time.Minute+1) }, ids[1:2]},
+			"a window": {func(f *models.EventFilter) { f.After, f.Before = start.Add(time.Microsecond), start.Add(time.Minute+time.Microsecond) }, ids[1:2]},
 		} {
 			f := all
 			c.change(&f)

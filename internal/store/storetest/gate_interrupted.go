@@ -98,6 +98,7 @@ func interrupted(t *testing.T, open opener) {
 		attempts := w.attempts(t, id)
 		require.Len(t, attempts, 1)
 		require.Equal(t, []any{models.TriggerRedeliver, &c.RedeliveryID}, []any{attempts[0].Trigger, attempts[0].RedeliveryID})
+		require.Nil(t, w.invocation(t, id).FirstAttemptAt, "the policy's age counts from its own first attempt")
 	})
 
 	t.Run("takes a schedule's attempt for a redelivery over, and the other way round", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -67,6 +68,17 @@ func limit(t *testing.T, open opener) {
 	t.Run("does not hold up who publishes", func(t *testing.T) {
 		app := w.application(t)
 		sub := w.subscription(t, app)
+		if w.postgres() { // on SQLite everybody waits for the one writer
+			publish := func() error {
+				ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+				defer stop()
+				return w.Accept(ctx, app.ID, []*models.Acceptance{w.draft(t, app, []*models.Subscription{sub})})
+			}
+			_, err := w.UpdateSubscription(t.Context(), sub.ID, func(*models.Subscription) error { return publish() })
+			require.NoError(t, err)
+			_, err = w.UpdateApplication(t.Context(), app.ID, func(*models.Application) error { return publish() })
+			require.NoError(t, err)
+		}
 		errs := make([]error, 12)
 		atOnce(len(errs), func(i int) {
 			if i%2 == 0 {

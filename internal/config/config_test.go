@@ -1,0 +1,54 @@
+package config_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/config"
+)
+
+func TestDocumentIsTheOneGenerated(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/config.md")
+	require.NoError(t, err)
+	require.Equal(t, config.Markdown(), string(document), "run make docs")
+}
+
+func TestDocumentedFlagsAreTheRealOnes(t *testing.T) {
+	t.Parallel()
+	var c config.Config
+	parser, err := kong.New(&c, kong.Exit(func(int) {}))
+	require.NoError(t, err)
+	for _, flag := range parser.Model.Flags {
+		if flag.Name == "help" {
+			continue
+		}
+		require.Contains(t, config.Markdown(), "| `--"+flag.Name+"` |")
+		require.NotEmpty(t, flag.Envs, "flag %s has no variable", flag.Name)
+		require.NotEmpty(t, flag.Help, "flag %s has no meaning", flag.Name)
+	}
+}
+
+func TestValidateNamesFlagAndVariable(t *testing.T) {
+	t.Parallel()
+	for want, c := range map[string]config.Config{
+		"--operator-key (POSTHORN_OPERATOR_KEY)":               {OperatorKey: "short"},
+		"--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)":   {EgressAllowCIDRs: []string{"10.0.0.0"}},
+		"--source-ips-demo (POSTHORN_SOURCE_IPS_DEMO)":         {SourceIPsDemo: []string{"localhost"}},
+		"--egress-bind-address (POSTHORN_EGRESS_BIND_ADDRESS)": {EgressBindAddress: "eth0"},
+		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":         {TemporalUIURL: "ui"},
+	} {
+		require.ErrorContains(t, c.Validate(), want)
+	}
+	require.NotContains(t, (&config.Config{OperatorKey: "secret-text"}).Validate().Error(), "secret-text")
+	require.NoError(t, (&config.Config{}).Validate())
+}
+
+func TestDatabaseDefaultsToAFileInTheDataFolder(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "sqlite:data/posthorn.db", (&config.Config{Data: "data"}).Database())
+	require.Equal(t, "postgres://x", (&config.Config{DatabaseURL: "postgres://x"}).Database())
+}

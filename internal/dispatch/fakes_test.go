@@ -1,0 +1,219 @@
+package dispatch_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/posthorn/posthorn/internal/dispatch"
+	"github.com/posthorn/posthorn/models"
+	"github.com/posthorn/posthorn/workflows"
+)
+
+var errDown = errors.New("no connection")
+
+// world is a dispatcher between a scripted database and a scripted Temporal, in a synctest bubble: its clock stands
+// still while anything runs.
+type world struct {
+	*dispatch.Dispatcher
+	start time.Time
+
+	mu sync.Mutex
+	// rows and commands are due; a taking takes at most its limit.
+	rows     []models.Dispatch
+	commands []models.Command
+	// storeErr and temporalErr fail every call; startErrs those for one workflow, markErrs the next marks.
+	storeErr, temporalErr error
+	startErrs             map[string]error
+	markErrs              []error
+	// overdue is what the next Reconcile brings up.
+	overdue []models.Dispatch
+	// delay is how long Temporal takes for a start.
+	delay time.Duration
+
+	takings     []time.Duration
+	started     []start
+	signalled   []signal
+	marked      []string
+	markedCmds  []string
+	reconciled  int
+	dispatched  []dispatched
+	running     int
+	mostRunning int
+}
+
+type start struct {
+	options client.StartWorkflowOptions
+	in      workflows.DeliverInput
+}
+
+type signal struct {
+	workflowID, name string
+	arg              any
+	options          client.StartWorkflowOptions
+	in               workflows.DeliverInput
+}
+
+type dispatched struct {
+	rows int
+	lag  time.Duration
+}
+
+func newWorld(alter func(*dispatch.Options)) *world {
+	w := &world{start: time.Now(), startErrs: map[string]error{}}
+	o := dispatch.Options{Store: w, Temporal: w, Observer: w, Logger: slog.New(slog.DiscardHandler), Now: time.Now}
+	if alter != nil {
+		alter(&o)
+	}
+	w.Dispatcher = dispatch.New(o)
+	return w
+}
+
+// run runs the dispatcher for so long, in the bubble's time, and waits for its end.
+func (w *world) run(t *testing.T, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	w.Run(ctx)
+	synctest.Wait()
+}
+
+// row is an invocation due at the bubble's start. An event's rows share its workflow.
+func row(event, invocation string) models.Dispatch {
+	return models.Dispatch{
+		InvocationID: invocation, ApplicationID: "app", SubscriptionID: "sub of " + invocation, EventID: &event,
+		EventType: "loan.updated", WorkflowID: workflows.EventWorkflowID(event, 0), Due: time.Now(),
+	}
+}
+
+func overdue(r models.Dispatch, passes int) models.Dispatch {
+	r.Overdue = passes
+	return r
+}
+
+func alreadyStarted() error {
+	return serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "")
+}
+
+func (w *world) TakeDispatches(_ context.Context, limit int) ([]models.Dispatch, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.takings = append(w.takings, time.Since(w.start))
+	if w.storeErr != nil {
+		return nil, w.storeErr
+	}
+	taken := slices.Clone(w.rows[:min(limit, len(w.rows))])
+	lease := time.Now().Add(3 * time.Second)
+	for i := range taken {
+		taken[i].Lease = lease
+	}
+	return taken, nil
+}
+
+func (w *world) MarkDispatched(_ context.Context, lease time.Time, ids []string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if lease.IsZero() {
+		panic("marked without the lease of the taking")
+	}
+	w.marked = append(w.marked, ids...)
+	w.rows = slices.DeleteFunc(w.rows, func(r models.Dispatch) bool { return slices.Contains(ids, r.InvocationID) })
+	return w.nextMarkErr()
+}
+
+func (w *world) TakeCommands(_ context.Context, limit int) ([]models.Command, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.storeErr != nil {
+		return nil, w.storeErr
+	}
+	return slices.Clone(w.commands[:min(limit, len(w.commands))]), nil
+}
+
+func (w *world) MarkCommand(_ context.Context, c models.Command) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.nextMarkErr(); err != nil {
+		return err
+	}
+	w.markedCmds = append(w.markedCmds, c.ID)
+	w.commands = slices.DeleteFunc(w.commands, func(other models.Command) bool { return other.ID == c.ID })
+	return nil
+}
+
+func (w *world) nextMarkErr() error {
+	if len(w.markErrs) == 0 {
+		return nil
+	}
+	err := w.markErrs[0]
+	w.markErrs = w.markErrs[1:]
+	return err
+}
+
+func (w *world) Reconcile(_ context.Context, _ int) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.storeErr != nil {
+		return 0, w.storeErr
+	}
+	n := len(w.overdue)
+	w.rows = append(w.rows, w.overdue...)
+	w.overdue = nil
+	return n, nil
+}
+
+func (w *world) ExecuteWorkflow(
+	ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any,
+) (client.WorkflowRun, error) {
+	w.mu.Lock()
+	w.running++
+	w.mostRunning = max(w.mostRunning, w.running)
+	w.mu.Unlock()
+	select {
+	case <-ctx.Done():
+	case <-time.After(w.delay):
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if workflow != workflows.DeliverName {
+		panic("started something else")
+	}
+	if err := errors.Join(w.temporalErr, w.startErrs[options.ID]); err != nil {
+		return nil, err
+	}
+	w.started = append(w.started, start{options: options, in: args[0].(workflows.DeliverInput)})
+	return nil, nil //nolint:nilnil // nobody looks at the run
+}
+
+func (w *world) SignalWithStartWorkflow(
+	_ context.Context, workflowID, name string, arg any,
+	options client.StartWorkflowOptions, _ any, args ...any,
+) (client.WorkflowRun, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.temporalErr != nil {
+		return nil, w.temporalErr
+	}
+	w.signalled = append(w.signalled, signal{
+		workflowID: workflowID, name: name, arg: arg, options: options, in: args[0].(workflows.DeliverInput),
+	})
+	return nil, nil //nolint:nilnil // nobody looks at the run
+}
+
+func (w *world) Dispatched(rows int, lag time.Duration) {
+	w.dispatched = append(w.dispatched, dispatched{rows: rows, lag: lag})
+}
+
+func (w *world) Reconciled(rows int) { w.reconciled += rows }

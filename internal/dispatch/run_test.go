@@ -1,0 +1,165 @@
+package dispatch_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+func TestTemporalOutageLeavesRowsForLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.rows = []models.Dispatch{row("e1", "i1"), row("e2", "i2")}
+		w.commands = []models.Command{{ID: "c", Kind: models.CommandCancel, WorkflowID: "event/e3"}}
+		w.temporalErr = errDown
+
+		w.run(t, 10*time.Second)
+
+		require.Empty(t, w.marked)
+		require.Empty(t, w.markedCmds)
+		require.LessOrEqual(t, len(w.takings), 11, "at most one try a second")
+
+		w.temporalErr = nil
+		w.run(t, moment)
+
+		require.ElementsMatch(t, []string{"i1", "i2"}, w.marked)
+		require.Equal(t, []string{"c"}, w.markedCmds)
+		require.Equal(t, dispatched{rows: 2, lag: 10 * time.Second}, w.dispatched[len(w.dispatched)-1])
+	})
+}
+
+func TestDatabaseOutageIsWaitedOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.rows = []models.Dispatch{row("e1", "i1")}
+		w.storeErr = errDown
+
+		w.run(t, 25*time.Second)
+		require.Empty(t, w.started)
+
+		w.storeErr = nil
+		w.run(t, moment)
+		require.Equal(t, []string{"i1"}, w.marked)
+	})
+}
+
+func TestMarkThatFailedDoesNotStopTheDispatcher(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.rows = []models.Dispatch{row("e1", "i1")}
+		w.commands = []models.Command{{ID: "c", Kind: models.CommandCancel, WorkflowID: "event/e2"}}
+		w.markErrs = []error{errDown, errDown}
+
+		w.run(t, 1500*time.Millisecond)
+
+		require.Len(t, w.signalled, 2, "a command is signalled again: the workflow knows it")
+		require.Equal(t, []string{"c"}, w.markedCmds)
+	})
+}
+
+func TestWakeDispatchesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		go w.Run(ctx)
+		synctest.Wait()
+		<-time.After(300 * time.Millisecond)
+		w.mu.Lock()
+		w.rows = []models.Dispatch{row("e1", "i1")}
+		w.mu.Unlock()
+
+		for range 100 {
+			w.Wake() // never blocks; many are as good as one
+		}
+		synctest.Wait()
+
+		require.Equal(t, []string{"i1"}, w.marked)
+		require.LessOrEqual(t, len(w.takings), 3)
+		require.Equal(t, dispatched{rows: 1}, w.dispatched[0])
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func TestRowsThatNobodyWokeForAreFoundWithinASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+
+		w.run(t, 3500*time.Millisecond)
+
+		require.Equal(t, []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second}, w.takings)
+	})
+}
+
+func TestFullBatchesFollowEachOtherAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		for i := range 450 {
+			w.rows = append(w.rows, row(fmt.Sprint("e", i), fmt.Sprint("i", i)))
+			w.commands = append(w.commands, models.Command{
+				ID: fmt.Sprint("c", i), Kind: models.CommandCancel, WorkflowID: fmt.Sprint("event/c", i),
+			})
+		}
+
+		w.run(t, moment)
+
+		require.Len(t, w.marked, 450)
+		require.Len(t, w.markedCmds, 450)
+		require.Len(t, w.takings, 3)
+	})
+}
+
+func TestReconcilerBringsUpOverdueRowsEveryTenSeconds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.overdue = []models.Dispatch{overdue(row("e1", "i1"), 1), overdue(row("e2", "i2"), 1)}
+
+		w.run(t, 9*time.Second)
+		require.Empty(t, w.started)
+		w.run(t, 10*time.Second+moment)
+
+		require.Equal(t, 2, w.reconciled)
+		require.ElementsMatch(t, []string{"i1", "i2"}, w.marked)
+	})
+}
+
+func TestStopEndsTheOutagePause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.rows = []models.Dispatch{row("e1", "i1")}
+		w.temporalErr = errDown
+		started := time.Now()
+
+		w.run(t, 100*time.Millisecond)
+
+		require.Equal(t, 100*time.Millisecond, time.Since(started))
+	})
+}
+
+func TestStopDuringAStartLeavesItsRow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.rows = []models.Dispatch{row("e1", "i1")}
+		w.delay = time.Hour
+
+		w.run(t, 100*time.Millisecond)
+
+		require.Empty(t, w.marked)
+		require.Empty(t, w.started)
+	})
+}
