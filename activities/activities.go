@@ -47,7 +47,7 @@ type Activities struct {
 
 // StatusOf is what an activity tells its workflow of an invocation.
 type StatusOf struct {
-	Status models.InvocationStatus
+	Status models.InvocationStatus `json:"status"`
 	// Parked means that no attempt is to be made now and the dispatcher will bring it back.
-	Parked bool
+	Parked bool `json:"parked,omitempty"`
 }

@@ -13,7 +13,7 @@ import (
 
 // AttemptInput names the invocation whose policy an Attempt activity carries out.
 type AttemptInput struct {
-	Invocation string
+	Invocation string `json:"invocation"`
 }
 
 // Types of the errors by which Attempt tells Temporal to come back, or not to.

@@ -28,7 +28,7 @@ func TestFailedAttemptComesBackWhenThePolicySays(t *testing.T) {
 		w.gates["a"] = []models.Gate{granted("a", "a1", every(time.Hour, 3))}
 		w.answer = unavailable
 
-		_, err := w.attempt(t, "a")
+		_, err := w.attempt()
 
 		failure := failureOf(t, err)
 		require.Equal(t, activities.ErrorTypeFailed, failure.Type())
@@ -44,7 +44,7 @@ func TestLastAttemptIsNotRetried(t *testing.T) {
 	w.gates["a"] = []models.Gate{granted("a", "a1", every(time.Hour, 1))}
 	w.answer = unavailable
 
-	_, err := w.attempt(t, "a")
+	_, err := w.attempt()
 
 	failure := failureOf(t, err)
 	require.Equal(t, activities.ErrorTypeExhausted, failure.Type())
@@ -69,7 +69,7 @@ func TestGateThatSaysLaterIsAskedLater(t *testing.T) {
 			w := newWorld()
 			w.gates["a"] = []models.Gate{test.gate}
 
-			_, err := w.attempt(t, "a")
+			_, err := w.attempt()
 
 			failure := failureOf(t, err)
 			require.Equal(t, test.delay, failure.NextRetryDelay())
@@ -104,7 +104,7 @@ func TestAttemptEndsWithTheInvocationsStatus(t *testing.T) {
 			w := newWorld()
 			w.gates["a"] = test.gates
 
-			status, err := w.attempt(t, "a")
+			status, err := w.attempt()
 
 			require.NoError(t, err)
 			require.Equal(t, test.want, status)
@@ -117,13 +117,13 @@ func TestDatabaseErrorIsLeftToTemporalsRetries(t *testing.T) {
 	w := newWorld()
 	w.claimErrors = []error{errors.New("no connection"), errors.New("no connection")}
 
-	_, err := w.attempt(t, "a")
+	_, err := w.attempt()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
 	require.False(t, failure.NonRetryable())
 	require.Zero(t, failure.NextRetryDelay(), "by the activity's own policy")
 
-	_, err = w.redeliver(t, "a", "c")
+	_, err = w.redeliver()
 	require.ErrorAs(t, err, &failure)
 	require.False(t, failure.NonRetryable())
 }
@@ -135,7 +135,7 @@ func TestAttemptWhoseClaimWasLostAsksTheGateAgain(t *testing.T) {
 	w.lost["a1"] = true
 	w.answer = unavailable
 
-	status, err := w.attempt(t, "a")
+	status, err := w.attempt()
 
 	require.NoError(t, err)
 	require.Equal(t, models.StatusSucceeded, status.Status, "another worker took it over")
@@ -153,7 +153,7 @@ func TestSettlingIsTriedUntilTheDatabaseTakesIt(t *testing.T) {
 		}
 		started := time.Now()
 
-		status, err := w.attempt(t, "a")
+		status, err := w.attempt()
 
 		require.NoError(t, err)
 		require.Equal(t, models.StatusSucceeded, status.Status)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 
@@ -80,7 +78,7 @@ func (w *world) take(key string) models.Gate {
 	return answer
 }
 
-func (w *world) Send(_ context.Context, claim *models.Claim) models.Result {
+func (w *world) Send(ctx context.Context, claim *models.Claim) models.Result {
 	started := time.Now()
 	w.mu.Lock()
 	w.sent = append(w.sent, claim.Token)
@@ -89,6 +87,9 @@ func (w *world) Send(_ context.Context, claim *models.Claim) models.Result {
 	result := models.Result{Outcome: models.AttemptSucceeded, StatusCode: 200}
 	if answer != nil {
 		result = answer(claim)
+	}
+	if ctx.Err() != nil {
+		panic("the request was cut off: " + claim.Token)
 	}
 	result.StartedAt, result.FinishedAt = started, time.Now()
 	return result
@@ -122,16 +123,17 @@ func next(errs *[]error) error {
 	return err
 }
 
-// granted is a gate's yes. The token is the invocation's id and the attempt's number.
+// granted is a gate's yes to a first attempt.
 func granted(id, token string, policy models.RetryPolicy) models.Gate {
 	return models.Gate{InvocationID: id, Verdict: models.VerdictGranted, Claim: &models.Claim{
 		Token: token, InvocationID: id, Number: 1, Trigger: models.TriggerScheduled, Spec: &models.Spec{Retry: policy},
 	}}
 }
 
-func redelivery(id, command string) models.Gate {
-	gate := granted(id, command, models.RetryPolicy{})
-	gate.Claim.Trigger, gate.Claim.RedeliveryID = models.TriggerRedeliver, command
+// redelivery is a gate's yes to the command "c" for "a".
+func redelivery() models.Gate {
+	gate := granted("a", "c", models.RetryPolicy{})
+	gate.Claim.Trigger, gate.Claim.RedeliveryID = models.TriggerRedeliver, "c"
 	return gate
 }
 
@@ -170,27 +172,24 @@ func environment() *testsuite.TestActivityEnvironment {
 	return suite.NewTestActivityEnvironment()
 }
 
-// attempt runs the activity once, as Temporal would.
-func (w *world) attempt(t *testing.T, id string) (activities.StatusOf, error) {
-	t.Helper()
+// attempt runs the activity for "a" once, as Temporal would.
+func (w *world) attempt() (status activities.StatusOf, err error) {
 	env := environment()
 	env.RegisterActivity(w.Attempt)
-	var status activities.StatusOf
-	value, err := env.ExecuteActivity(w.Attempt, activities.AttemptInput{Invocation: id})
+	value, err := env.ExecuteActivity(w.Attempt, activities.AttemptInput{Invocation: "a"})
 	if err == nil {
-		require.NoError(t, value.Get(&status))
+		err = value.Get(&status)
 	}
 	return status, err
 }
 
-func (w *world) redeliver(t *testing.T, id, command string) (activities.RedeliverResult, error) {
-	t.Helper()
+// redeliver carries out the command "c" for "a".
+func (w *world) redeliver() (result activities.RedeliverResult, err error) {
 	env := environment()
 	env.RegisterActivity(w.Redeliver)
-	var result activities.RedeliverResult
-	value, err := env.ExecuteActivity(w.Redeliver, activities.RedeliverInput{Invocation: id, Command: command})
+	value, err := env.ExecuteActivity(w.Redeliver, activities.RedeliverInput{Invocation: "a", Command: "c"})
 	if err == nil {
-		require.NoError(t, value.Get(&result))
+		err = value.Get(&result)
 	}
 	return result, err
 }

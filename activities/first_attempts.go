@@ -10,19 +10,19 @@ import (
 
 // FirstAttemptsInput names the invocations of one workflow.
 type FirstAttemptsInput struct {
-	Invocations []string
+	Invocations []string `json:"invocations"`
 }
 
 // FirstAttemptsResult tells what is left to do.
 type FirstAttemptsResult struct {
 	// Open are those that are not settled: each needs its own activity.
-	Open []string `json:",omitempty"`
+	Open []string `json:"open,omitempty"`
 	// Parked are those that the dispatcher will bring back.
-	Parked []string `json:",omitempty"`
+	Parked []string `json:"parked,omitempty"`
 	// Failed have used up their policy.
-	Failed []string `json:",omitempty"`
+	Failed []string `json:"failed,omitempty"`
 	// Cancelled ended otherwise undelivered: cancelled, abandoned, erased. Those not listed at all were delivered.
-	Cancelled []string `json:",omitempty"`
+	Cancelled []string `json:"cancelled,omitempty"`
 }
 
 // firstAttemptsBudget is how long FirstAttempts waits for slow receivers. It runs as a local activity inside a

@@ -24,7 +24,7 @@ func TestActivityJoinsTheAttemptInFlight(t *testing.T) {
 
 		result, _ := firstAttempts(t, w, "a")
 		require.Equal(t, []string{"a"}, result.Open)
-		status, err := w.attempt(t, "a")
+		status, err := w.attempt()
 
 		require.NoError(t, err)
 		require.Equal(t, models.StatusSucceeded, status.Status)
@@ -39,11 +39,11 @@ func TestRedeliveryWaitsForTheScheduledAttemptInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.gates["a"] = []models.Gate{granted("a", "scheduled", every(time.Hour, 2))}
-		w.gates["c"] = []models.Gate{redelivery("a", "c")}
+		w.gates["c"] = []models.Gate{redelivery()}
 		w.answer = slowly(10*time.Second, "scheduled")
 		firstAttempts(t, w, "a")
 
-		result, err := w.redeliver(t, "a", "c")
+		result, err := w.redeliver()
 
 		require.NoError(t, err)
 		require.Equal(t, activities.RedeliverResult{Succeeded: true}, result)
@@ -56,12 +56,12 @@ func TestScheduledAttemptWaitsForTheRedeliveryInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.gates["c"] = []models.Gate{redelivery("a", "c")}
+		w.gates["c"] = []models.Gate{redelivery()}
 		w.gates["a"] = []models.Gate{closed("a", models.StatusSucceeded)}
 		w.answer = slowly(10*time.Second, "c")
 		done := make(chan activities.RedeliverResult, 1)
 		go func() {
-			result, err := w.redeliver(t, "a", "c")
+			result, err := w.redeliver()
 			if err == nil {
 				done <- result
 			}
@@ -69,12 +69,31 @@ func TestScheduledAttemptWaitsForTheRedeliveryInFlight(t *testing.T) {
 		}()
 		synctest.Wait()
 
-		status, err := w.attempt(t, "a")
+		status, err := w.attempt()
 
 		require.NoError(t, err)
 		require.Equal(t, models.StatusSucceeded, status.Status)
 		require.Equal(t, []string{"c"}, w.sent)
 		require.True(t, (<-done).Succeeded)
+	})
+}
+
+func TestScheduledAttemptIsNotEndedByARedeliveryThatFailed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.gates["c"] = []models.Gate{redelivery()}
+		w.gates["a"] = []models.Gate{{InvocationID: "a", Verdict: models.VerdictNotDue, Wait: time.Minute}}
+		w.answer = func(claim *models.Claim) models.Result {
+			slowly(10*time.Second, "c")(claim)
+			return unavailable(claim)
+		}
+		go func() { _, _ = w.redeliver() }()
+		synctest.Wait()
+
+		_, err := w.attempt()
+
+		require.Equal(t, time.Minute, failureOf(t, err).NextRetryDelay())
 	})
 }
 
@@ -85,8 +104,8 @@ func TestRedeliveryEndsAfterItsOneAttempt(t *testing.T) {
 		answer func(*models.Claim) models.Result
 		want   activities.RedeliverResult
 	}{
-		"delivered":            {redelivery("a", "c"), nil, activities.RedeliverResult{Succeeded: true}},
-		"failed":               {redelivery("a", "c"), unavailable, activities.RedeliverResult{Message: "attempt 1: HTTP 503"}},
+		"delivered":            {redelivery(), nil, activities.RedeliverResult{Succeeded: true}},
+		"failed":               {redelivery(), unavailable, activities.RedeliverResult{Message: "attempt 1: HTTP 503"}},
 		"carried out already":  {closed("a", models.StatusSucceeded), nil, activities.RedeliverResult{Succeeded: true}},
 		"subscription deleted": {closed("a", models.StatusCancelled), nil, activities.RedeliverResult{}},
 	} {
@@ -96,7 +115,7 @@ func TestRedeliveryEndsAfterItsOneAttempt(t *testing.T) {
 			w.gates["c"] = []models.Gate{test.gate}
 			w.answer = test.answer
 
-			result, err := w.redeliver(t, "a", "c")
+			result, err := w.redeliver()
 
 			require.NoError(t, err)
 			require.Equal(t, test.want, result)
@@ -110,7 +129,7 @@ func TestRedeliveryOfAnErasedCommandEnds(t *testing.T) {
 	w := newWorld()
 	w.claimErrors = []error{models.NotFound("command")}
 
-	result, err := w.redeliver(t, "a", "c")
+	result, err := w.redeliver()
 
 	require.NoError(t, err)
 	require.Zero(t, result)
@@ -121,7 +140,7 @@ func TestRedeliveryComesBackWhileAnotherProcessSends(t *testing.T) {
 	w := newWorld()
 	w.gates["c"] = []models.Gate{{InvocationID: "a", Verdict: models.VerdictHeld, Wait: 250 * time.Millisecond}}
 
-	_, err := w.redeliver(t, "a", "c")
+	_, err := w.redeliver()
 
 	require.Equal(t, 250*time.Millisecond, failureOf(t, err).NextRetryDelay())
 }
@@ -129,12 +148,12 @@ func TestRedeliveryComesBackWhileAnotherProcessSends(t *testing.T) {
 func TestRedeliveryWhoseClaimWasLostAsksTheGateAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	lost := redelivery("a", "c")
+	lost := redelivery()
 	lost.Claim.Token = "lost"
 	w.lost["lost"] = true
-	w.gates["c"] = []models.Gate{lost, redelivery("a", "c")}
+	w.gates["c"] = []models.Gate{lost, redelivery()}
 
-	result, err := w.redeliver(t, "a", "c")
+	result, err := w.redeliver()
 
 	require.NoError(t, err)
 	require.True(t, result.Succeeded)
@@ -158,7 +177,7 @@ func TestLostFlightDoesNotHideTheOneThatFollows(t *testing.T) {
 		firstAttempts(t, w, "a")
 		<-time.After(5 * time.Second) // the lost one has landed
 
-		status, err := w.attempt(t, "a")
+		status, err := w.attempt()
 
 		require.NoError(t, err)
 		require.Equal(t, models.StatusSucceeded, status.Status)

@@ -8,16 +8,16 @@ import (
 
 // RedeliverInput names a redeliver command and its invocation.
 type RedeliverInput struct {
-	Invocation string
-	Command    string
+	Invocation string `json:"invocation"`
+	Command    string `json:"command"`
 }
 
 // RedeliverResult is what a redelivery came to.
 type RedeliverResult struct {
 	// Succeeded ends the invocation's own retries.
-	Succeeded bool
+	Succeeded bool `json:"succeeded"`
 	// Message is why it failed; "" when it did not.
-	Message string `json:",omitempty"`
+	Message string `json:"message,omitempty"`
 }
 
 // Redeliver makes the one attempt that a redeliver command wants, now. Its failure is a result, not an error: nothing

@@ -21,14 +21,14 @@ func TestListsAreReadInParts(t *testing.T) {
 		w.key(app, "member")
 	}
 	for path, total := range map[string]int{
-		"/v1/applications/" + app + "/events?":            7,
-		"/v1/applications/" + app + "/events?type=t&":     7,
-		"/v1/applications/" + app + "/invocations?":       7,
-		"/v1/applications/" + app + "/keys?":              7,
-		"/v1/applications/" + app + "/subscriptions?":     1,
-		"/v1/profiles?":                                   len(profileNames(t, w)),
-		"/v1/event-types?profile=viva&":                   2,
-		"/v1/applications?":                               1,
+		"/v1/applications/" + app + "/events?":        7,
+		"/v1/applications/" + app + "/events?type=t&": 7,
+		"/v1/applications/" + app + "/invocations?":   7,
+		"/v1/applications/" + app + "/keys?":          7,
+		"/v1/applications/" + app + "/subscriptions?": 1,
+		"/v1/profiles?":                 len(profileNames(t, w)),
+		"/v1/event-types?profile=viva&": 2,
+		"/v1/applications?":             1,
 	} {
 		for _, limit := range []int{1, 2, 3, 500} {
 			var seen []string
@@ -134,7 +134,9 @@ func TestFiltersNarrow(t *testing.T) {
 	off := w.subscription(app, `{"url":"https://example.com/b","event_types":["*"],"enabled":false}`)
 	loan := w.event(app, `{"type":"loan.updated","payload":1,"entity_id":"L1"}`)
 	card := w.event(app, `{"type":"card.updated","payload":1,"entity_id":"C1"}`)
-	count := func(query string) int { return len(w.op("GET", "/v1/applications/"+app+query, "").is(200)["items"].([]any)) }
+	count := func(query string) int {
+		return len(w.op("GET", "/v1/applications/"+app+query, "").is(200)["items"].([]any))
+	}
 	at := loan["created_at"].(string)
 	for query, want := range map[string]int{
 		"/events": 2, "/events?type=loan.updated": 1, "/events?type=never.seen": 0, "/events?entity_id=C1": 1,

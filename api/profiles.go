@@ -100,10 +100,11 @@ func (s *server) profileOf(ctx context.Context, a *models.Application) (*profile
 
 // ours hides the code of an error that is not the client's fault, unless it is an outage.
 func ours(err error) error {
-	if err == nil || models.ErrorCode(err) == models.CodeUnavailable {
+	code := models.ErrorCode(err)
+	if code == "" || code == models.CodeUnavailable || code == models.CodeInternal {
 		return err
 	}
-	return fmt.Errorf("%s", err) //nolint:errorlint // on purpose: the code must not be found
+	return errors.New(err.Error())
 }
 
 func (s *server) listProfiles(ctx context.Context, c *call, in *Paging) (Page[Profile], error) {

@@ -255,7 +255,7 @@ func TestAnOutageIsNever202(t *testing.T) {
 	}{
 		{fmt.Errorf("accept: %w", outage), 503, models.CodeUnavailable},
 		{errors.New("disk on fire"), 500, models.CodeInternal},
-		{context.DeadlineExceeded, 500, models.CodeInternal},
+		{context.DeadlineExceeded, 503, models.CodeUnavailable},
 		{fmt.Errorf("its profile: %w", models.NotFound("profile")), 500, models.CodeInternal},
 	} {
 		w := newWorldWith(t, nil, func(d *Dependencies) { d.Ingest, d.Now = brokenIngest{c.err}, nil })
@@ -264,7 +264,8 @@ func TestAnOutageIsNever202(t *testing.T) {
 		out.problem(c.status, c.code)
 		require.Equal(t, c.status == 503, out.header.Get("Retry-After") != "")
 		require.NotContains(t, string(out.body), "fire")
-		require.Contains(t, w.log.String(), out.header.Get("X-Request-Id"))
+		require.Equal(t, !errors.Is(c.err, context.DeadlineExceeded),
+			strings.Contains(w.log.String(), out.header.Get("X-Request-Id")))
 		w.op("POST", "/v1/applications/"+app+"/events/batch", `{"events":[{"type":"t","payload":1}]}`).problem(c.status, c.code)
 	}
 }

@@ -171,6 +171,9 @@ func (w *world) do(key, method, path, body string, headers ...string) *reply {
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
+	if r.Header.Get("Transfer-Encoding") != "" {
+		r.ContentLength = -1
+	}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
 	out := &reply{t: w.t, status: recorder.Code, header: recorder.Header(), body: recorder.Body.Bytes()}

@@ -13,18 +13,18 @@ import (
 // DeliverInput is what Deliver starts with.
 type DeliverInput struct {
 	// Invocations are at most InvocationsPerWorkflow ids; none when a signal brings the first.
-	Invocations []string
+	Invocations []string `json:"invocations"`
 	// Unsearchable is set when the namespace lacks the search attributes: setting one would wedge the workflow.
-	Unsearchable bool `json:",omitempty"`
+	Unsearchable bool `json:"unsearchable,omitempty"`
 	// Redeliveries and Ended are what a run whose history grew too long hands on to the next.
-	Redeliveries []RedeliverSignal `json:",omitempty"`
-	Ended        []Ended           `json:",omitempty"`
+	Redeliveries []RedeliverSignal `json:"redeliveries,omitempty"`
+	Ended        []Ended           `json:"ended,omitempty"`
 }
 
 // Ended is an invocation that nothing waits for any more, and how that came: one of the Status… values.
 type Ended struct {
-	Invocation string
-	Status     string
+	Invocation string `json:"invocation"`
+	Status     string `json:"status"`
 }
 
 // Deliver carries the invocations of one event to their ends: the first attempts of all of them as one local

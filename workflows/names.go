@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
-
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 )
 
 // TaskQueue is where workers listen.
@@ -36,18 +35,18 @@ const (
 
 // DeliverSignal is what SignalDeliver carries.
 type DeliverSignal struct {
-	Invocations []string
+	Invocations []string `json:"invocations"`
 }
 
 // RedeliverSignal is what SignalRedeliver carries.
 type RedeliverSignal struct {
-	Invocation string
-	Command    string
+	Invocation string `json:"invocation"`
+	Command    string `json:"command"`
 }
 
 // CancelSignal is what SignalCancel carries.
 type CancelSignal struct {
-	Invocation string
+	Invocation string `json:"invocation"`
 }
 
 // WorkflowTaskTimeout is how soon Temporal gives a workflow task, local activity included, to another worker when
@@ -70,6 +69,8 @@ func EventWorkflowID(eventID string, part int) string {
 func InvocationWorkflowID(invocationID string) string { return "invocation/" + invocationID }
 
 // The search attributes by which operators find a delivery in the Temporal UI. Customers' text stays out of them.
+//
+//nolint:gochecknoglobals // constants in all but name: the SDK makes keys by function only
 var (
 	// SearchApplication is the application's id.
 	SearchApplication = temporal.NewSearchAttributeKeyKeyword("PosthornApplication")

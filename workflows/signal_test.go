@@ -11,54 +11,56 @@ import (
 )
 
 // awaitPoints are the places where Deliver waits; each calls send while it does.
-var awaitPoints = map[string]func(w *world, send func()){
-	"before the first attempts are over": func(w *world, send func()) {
-		w.add("a", hourly(2), first(send, ok))
-	},
-	"while a hanging first attempt goes on": func(w *world, send func()) {
-		release := make(chan struct{})
-		w.add("a", hourly(2), hanging(release, ok))
-		w.after(700*time.Millisecond, func() { send(); close(release) })
-	},
-	"during backoff": func(w *world, send func()) {
-		w.add("a", hourly(2), okAfter(1))
-		w.after(30*time.Minute, send)
-	},
-	"during the last attempt": func(w *world, send func()) {
-		w.add("a", hourly(2), func(c *models.Claim) models.Result {
-			if c.Number == 2 {
-				send()
-			}
-			return unavailable(c)
-		})
-	},
-	"during a redelivery": func(w *world, send func()) {
-		w.add("a", hourly(2), func(c *models.Claim) models.Result {
-			if c.Trigger == models.TriggerRedeliver {
-				send()
-			}
-			return okWhenRedelivered(c)
-		})
-		w.after(30*time.Minute, func() { w.redeliver("by-hand", "a") })
-	},
-	"in the task that would close the workflow, after first attempts": func(w *world, send func()) {
-		w.silently = true
-		w.add("a", hourly(2), first(send, ok))
-	},
-	"in the task that would close the workflow, after an attempt": func(w *world, send func()) {
-		w.silently = true
-		w.add("a", hourly(2), func(c *models.Claim) models.Result {
-			if c.Number == 2 {
-				send()
-			}
-			return okAfter(1)(c)
-		})
-	},
+func awaitPoints() map[string]func(w *world, send func()) {
+	return map[string]func(w *world, send func()){
+		"before the first attempts are over": func(w *world, send func()) {
+			w.add("a", hourly(2), first(send, ok))
+		},
+		"while a hanging first attempt goes on": func(w *world, send func()) {
+			release := make(chan struct{})
+			w.add("a", hourly(2), hanging(release, ok))
+			w.after(700*time.Millisecond, func() { send(); close(release) })
+		},
+		"during backoff": func(w *world, send func()) {
+			w.add("a", hourly(2), okAfter(1))
+			w.after(30*time.Minute, send)
+		},
+		"during the last attempt": func(w *world, send func()) {
+			w.add("a", hourly(2), func(c *models.Claim) models.Result {
+				if c.Number == 2 {
+					send()
+				}
+				return unavailable(c)
+			})
+		},
+		"during a redelivery": func(w *world, send func()) {
+			w.add("a", hourly(2), func(c *models.Claim) models.Result {
+				if c.Trigger == models.TriggerRedeliver {
+					send()
+				}
+				return okWhenRedelivered(c)
+			})
+			w.after(30*time.Minute, func() { w.redeliver("by-hand", "a") })
+		},
+		"in the task that would close the workflow, after first attempts": func(w *world, send func()) {
+			w.silently = true
+			w.add("a", hourly(2), first(send, ok))
+		},
+		"in the task that would close the workflow, after an attempt": func(w *world, send func()) {
+			w.silently = true
+			w.add("a", hourly(2), func(c *models.Claim) models.Result {
+				if c.Number == 2 {
+					send()
+				}
+				return okAfter(1)(c)
+			})
+		},
+	}
 }
 
 func TestDeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 	t.Parallel()
-	for name, at := range awaitPoints {
+	for name, at := range awaitPoints() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -75,7 +77,7 @@ func TestDeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 
 func TestRedeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 	t.Parallel()
-	for name, at := range awaitPoints {
+	for name, at := range awaitPoints() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -93,7 +95,7 @@ func TestRedeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 
 func TestCancelSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 	t.Parallel()
-	for name, at := range awaitPoints {
+	for name, at := range awaitPoints() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)

@@ -17,6 +17,7 @@ import (
 	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
 )
 
@@ -33,6 +34,8 @@ type App struct {
 	roles   Roles
 	version string
 	logger  *slog.Logger
+	// owner is the boot id: under it this process claims, and Temporal shows it as the worker's identity.
+	owner string
 
 	keyring  *secret.Keyring
 	store    *store.Store
@@ -54,7 +57,7 @@ type stop struct {
 
 // Start builds and starts a process. When it fails, what was started is stopped again.
 func Start(ctx context.Context, cfg config.Config, roles Roles, version string, logger *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, roles: roles, version: version, logger: logger, wake: func() {}}
+	a := &App{cfg: cfg, roles: roles, version: version, logger: logger, owner: models.NewID(), wake: func() {}}
 	steps := []func(context.Context) error{a.prepare, a.openStore, a.buildParts, a.startTemporal, a.startWorker, a.startAPI}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -76,6 +76,7 @@ func clientOptions(cfg config.Config) (client.Options, error) {
 // dial waits for the server: a worker that starts before Temporal is no error.
 func (a *App) dial(ctx context.Context, options client.Options) (client.Client, error) {
 	options.Logger = sdklog.NewStructuredLogger(a.logger)
+	options.Identity = "posthorn/" + a.owner
 	for told := false; ; {
 		c, err := client.DialContext(ctx, options)
 		if err == nil {

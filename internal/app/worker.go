@@ -6,10 +6,11 @@ import (
 	"sync"
 	"time"
 
+	sdkworker "go.temporal.io/sdk/worker"
+
 	"github.com/posthorn/posthorn/activities"
 	"github.com/posthorn/posthorn/internal/dispatch"
 	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/worker"
 )
 
@@ -36,17 +37,17 @@ func (a *App) startWorker(ctx context.Context) error {
 	if changed {
 		a.logger.WarnContext(ctx, "the Temporal namespace is a new one; open invocations are dispatched again")
 	}
-	owner := models.NewID()
-	if err := a.store.RenewWorker(ctx, owner); err != nil {
+	if err := a.store.RenewWorker(ctx, a.owner); err != nil {
 		return fmt.Errorf("register worker: %w", err)
 	}
 	acts := &activities.Activities{
-		Gatekeeper: a.store, Sender: a.sender(), Observer: a.metrics, Owner: owner, Now: time.Now, Logger: a.logger,
+		Gatekeeper: a.store, Sender: a.sender(), Observer: a.metrics, Owner: a.owner, Now: time.Now, Logger: a.logger,
 	}
-	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, owner) })
-	a.background("renewal of the lease", func(ctx context.Context) { a.renew(ctx, owner) })
+	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
+	a.background("renewal of the lease", func(ctx context.Context) { a.renew(ctx) })
 	a.onStop("attempts in flight", acts.Drain)
 
+	sdkworker.SetBinaryChecksum(a.version) // else the SDK reads the whole binary to make one: 0.4 s at every start
 	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
@@ -66,7 +67,7 @@ func (a *App) startDispatcher() {
 	a.background("listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })
 }
 
-func (a *App) renew(ctx context.Context, owner string) {
+func (a *App) renew(ctx context.Context) {
 	ticker := time.NewTicker(renewEvery)
 	defer ticker.Stop()
 	for {
@@ -74,7 +75,7 @@ func (a *App) renew(ctx context.Context, owner string) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := a.store.RenewWorker(ctx, owner); err != nil && ctx.Err() == nil {
+			if err := a.store.RenewWorker(ctx, a.owner); err != nil && ctx.Err() == nil {
 				a.logger.ErrorContext(ctx, "renew worker", "error", err)
 			}
 		}

@@ -44,7 +44,8 @@ func build(ctx context.Context, stderr io.Writer) (string, error) {
 // child is a running `posthorn dev`.
 type child struct {
 	cmd      *exec.Cmd
-	url, key string
+	url, uiURL string
+	key        string
 	logPath  string
 	exited   chan struct{} // closed when the process has ended
 }
@@ -60,7 +61,10 @@ func startChild(ctx context.Context, o options, dir string) (*child, error) {
 		return nil, err
 	}
 	defer log.Close() //nolint:errcheck // the process has it too
-	c := &child{url: "http://" + ports[0], key: rand.Text() + rand.Text(), logPath: log.Name(), exited: make(chan struct{})}
+	c := &child{
+		url: "http://" + ports[0], uiURL: "http://" + ports[2], key: rand.Text() + rand.Text(), logPath: log.Name(),
+		exited: make(chan struct{}),
+	}
 	c.cmd = exec.Command(o.binary, "dev") //nolint:gosec,noctx // the operator's choice; ended by stop, which is gentle
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	c.cmd.Env = append(cleanEnvironment(),

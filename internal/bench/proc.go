@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -113,35 +112,4 @@ func peakRSS(pid int) int64 {
 		}
 	}
 	return 0
-}
-
-const (
-	// restEvery is the time between two looks at whether the process is at rest.
-	restEvery = 250 * time.Millisecond
-	// restLimit bounds the wait for it.
-	restLimit = 5 * time.Second
-)
-
-// atRest waits until the process uses under a tenth of a core, and returns its usage then: closing workflows and
-// writing them to visibility goes on after the last delivery and belongs to the cost.
-func atRest(ctx context.Context, pid int) (usage, error) {
-	last, err := usageOf(pid)
-	if err != nil {
-		return last, err
-	}
-	ticker := time.NewTicker(restEvery)
-	defer ticker.Stop()
-	for range int(restLimit / restEvery) {
-		select {
-		case <-ctx.Done():
-			return last, nil
-		case <-ticker.C:
-		}
-		now, err := usageOf(pid)
-		if err != nil || now.cpu-last.cpu < restEvery/10 {
-			return now, err
-		}
-		last = now
-	}
-	return last, nil
 }

@@ -46,17 +46,3 @@ func TestUsageOfATree(t *testing.T) {
 	_, err = usageOf(1 << 30)
 	require.Error(t, err)
 }
-
-func TestAtRestReturnsTheUsageOfAnIdleProcess(t *testing.T) {
-	t.Parallel()
-	child := exec.CommandContext(t.Context(), "sleep", "60")
-	require.NoError(t, child.Start())
-	t.Cleanup(func() {
-		_ = child.Process.Kill()
-		_ = child.Wait()
-	})
-	started := time.Now()
-	_, err := atRest(t.Context(), child.Process.Pid)
-	require.NoError(t, err)
-	require.Less(t, time.Since(started), restLimit)
-}

@@ -49,6 +49,8 @@ type result struct {
 	CPUPer1000 float64 `json:"cpu_s_per_1000"` // events
 	MaxRSS     float64 `json:"max_rss_mb"`
 	BenchCPU   float64 `json:"bench_cpu_s"` // publisher and receiver, not in cpu_s
+	// Running is how many workflows had not closed a minute after the last delivery; their cost is not in cpu_s.
+	Running int `json:"running_workflows"`
 }
 
 // figures are what was measured, in one order for all results.
@@ -67,6 +69,7 @@ func median(results []result) result {
 	for _, r := range results {
 		m.Deliveries = min(m.Deliveries, r.Deliveries)
 		m.Duplicates, m.Losses, m.Refused = max(m.Duplicates, r.Duplicates), max(m.Losses, r.Losses), max(m.Refused, r.Refused)
+		m.Running = max(m.Running, r.Running)
 	}
 	for i, figure := range m.figures() {
 		var values []float64

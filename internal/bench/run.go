@@ -49,7 +49,7 @@ func measure(ctx context.Context, o options, c *child, receiver *receiver) (resu
 	if err := warmUp(ctx, o, a, receiver); err != nil {
 		return result{}, err
 	}
-	before, err := atRest(ctx, c.cmd.Process.Pid)
+	before, err := c.atRest(ctx)
 	if err != nil {
 		return result{}, err
 	}
@@ -65,7 +65,7 @@ func measure(ctx context.Context, o options, c *child, receiver *receiver) (resu
 	}
 	l.delivered(ctx, o.subscriptions)
 	ours := ownCPU() - ourBefore
-	after, err := atRest(context.WithoutCancel(ctx), c.cmd.Process.Pid)
+	after, err := c.atRest(context.WithoutCancel(ctx))
 	if err != nil {
 		return result{}, err
 	}
@@ -101,7 +101,7 @@ func (l *load) failure() error {
 }
 
 // judge turns what was recorded into figures.
-func judge(o options, l *load, used usage) result {
+func judge(o options, l *load, used rest) result {
 	r := result{
 		Mode: o.mode, Database: o.database(), CPUs: runtime.NumCPU(), Events: o.events, Subscriptions: o.subscriptions,
 		PayloadBytes: o.payload, WarmUp: o.warmUp, Duplicates: l.ledger.duplicates(),
@@ -137,6 +137,7 @@ func judge(o options, l *load, used usage) result {
 	r.EndToEndP50, r.EndToEndP95, r.EndToEndP99, r.EndToEndMax = e.P50, e.P95, e.P99, e.Max
 	r.SendLagP99 = percentiles(lag).P99
 	r.CPUSeconds, r.MaxRSS = digits(used.cpu.Seconds()), digits(float64(used.peakRSS)/1e6)
+	r.Running = used.running
 	r.CPUPer1000 = digits(used.cpu.Seconds() * 1000 / float64(o.events))
 	return r
 }

@@ -193,7 +193,7 @@ func (w *world) ExecuteWorkflow(
 	if err := errors.Join(w.temporalErr, w.startErrs[options.ID]); err != nil {
 		return nil, err
 	}
-	w.started = append(w.started, start{options: options, in: args[0].(workflows.DeliverInput)})
+	w.started = append(w.started, start{options: options, in: input(args)})
 	return nil, nil //nolint:nilnil // nobody looks at the run
 }
 
@@ -207,9 +207,17 @@ func (w *world) SignalWithStartWorkflow(
 		return nil, w.temporalErr
 	}
 	w.signalled = append(w.signalled, signal{
-		workflowID: workflowID, name: name, arg: arg, options: options, in: args[0].(workflows.DeliverInput),
+		workflowID: workflowID, name: name, arg: arg, options: options, in: input(args),
 	})
 	return nil, nil //nolint:nilnil // nobody looks at the run
+}
+
+func input(args []any) workflows.DeliverInput {
+	in, ok := args[0].(workflows.DeliverInput)
+	if !ok || len(args) != 1 {
+		panic("started with something else")
+	}
+	return in
 }
 
 func (w *world) Dispatched(rows int, lag time.Duration) {

@@ -35,6 +35,26 @@ func TestTemporalOutageLeavesRowsForLater(t *testing.T) {
 	})
 }
 
+func TestTemporalOutageIsNotMetWithMoreStarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.rows = []models.Dispatch{row("e1", "i1")}
+		w.temporalErr = errDown
+		go func() { // publishers go on
+			for range 500 {
+				w.Wake()
+				<-time.After(10 * time.Millisecond)
+			}
+		}()
+
+		w.run(t, 5*time.Second)
+
+		require.LessOrEqual(t, len(w.takings), 6)
+		synctest.Wait()
+	})
+}
+
 func TestDatabaseOutageIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -225,6 +225,6 @@ func (d *Dispatcher) each(n int, do func(i int)) {
 // logFailure notes what will be tried again; while the process stops, nothing fails that matters.
 func (d *Dispatcher) logFailure(ctx context.Context, action string, err error) {
 	if ctx.Err() == nil {
-		d.logger.WarnContext(ctx, action, "error", err)
+		d.logger.WarnContext(ctx, "dispatch failed and is tried again", "action", action, "error", err)
 	}
 }

@@ -57,6 +57,9 @@ func (s *Store) UpdateApplication(
 func (s *Store) DeleteApplication(ctx context.Context, id string) error {
 	now := micros(s.now())
 	return s.write(ctx, func(tx *gorm.DB) error {
+		if err := s.lockOpen(tx, "application_id", id); err != nil {
+			return err
+		}
 		done := tx.Exec("UPDATE applications SET deleted_at = ?, updated_at = ? WHERE id = ? AND deleted_at IS NULL",
 			now, now, id)
 		if done.Error != nil {

@@ -92,6 +92,16 @@ func (s *Store) cancelOpen(tx *gorm.DB, column, value, reason string) error {
 	return tx.Exec(cancelSQL+column+" = ? AND "+openSQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
 }
 
+// lockOpen locks the open invocations that cancelOpen will end. Whoever locks invocations and their subscription takes
+// the invocations first, in the order of their ids, or a claim and a deletion would wait for each other.
+func (s *Store) lockOpen(tx *gorm.DB, column, value string) error {
+	if !s.postgres() {
+		return nil
+	}
+	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE "+column+" = ? AND "+openSQL+
+		" ORDER BY id"+s.forUpdate("invocations")+") AS locked", value).Error
+}
+
 const cancelSQL = "UPDATE invocations SET status = 'cancelled', reason = ?, updated_at = ?," +
 	" next_attempt_at = NULL, dispatch_after = NULL, parked = ? WHERE "
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -14,40 +13,34 @@ import (
 // its subscription. It reports false when the claim was lost: its owner had not renewed itself, somebody recorded
 // the attempt as interrupted, and nothing is stored now.
 func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (bool, error) {
+	kept := false
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		// The subscription comes first: who ends it locks it, and then its invocations.
-		if err := s.settleSubscription(tx, settlement); err != nil {
-			return err
+		if settlement.Result.Gone {
+			if err := s.lockOpen(tx, "subscription_id", settlement.Claim.SubscriptionID); err != nil {
+				return err
+			}
 		}
-		if err := s.settleInvocation(tx, settlement); err != nil {
+		var err error
+		if kept, err = s.settleInvocation(tx, settlement); err != nil || !kept {
 			return err
 		}
 		if err := tx.Create(attemptOf(settlement)).Error; err != nil {
 			return err
 		}
-		if settlement.Result.Gone {
-			err := s.cancelOpen(tx, "subscription_id", settlement.Claim.SubscriptionID, models.ReasonSubscriptionGone)
-			if err != nil {
-				return err
-			}
+		if err := s.settleSubscription(tx, settlement); err != nil {
+			return err
 		}
 		if id := settlement.Claim.RedeliveryID; id != "" {
 			return s.settleCommand(tx, id, s.now())
 		}
 		return nil
 	})
-	if errors.Is(err, errClaimLost) {
-		return false, nil
-	}
-	return err == nil, err
+	return kept && err == nil, err
 }
-
-// errClaimLost takes the whole transaction back.
-var errClaimLost = errors.New("the claim is lost")
 
 // settleInvocation writes the outcome unless the claim is another's by now. An invocation that was cancelled or
 // abandoned while the attempt was in flight stays so, whatever came of it; a redelivery that succeeds ends any state.
-func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) error {
+func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) (bool, error) {
 	c, r := st.Claim, st.Result
 	updates := map[string]any{
 		"attempts":           c.Number,
@@ -69,10 +62,7 @@ func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) error {
 	s.settleStatus(updates, st)
 	done := tx.Model(&models.Invocation{}).Where("id = ? AND claim_token = ?", c.InvocationID, c.Token).
 		UpdateColumns(updates)
-	if done.Error == nil && done.RowsAffected == 0 {
-		return errClaimLost
-	}
-	return done.Error
+	return done.RowsAffected > 0, done.Error
 }
 
 func (s *Store) settleStatus(updates map[string]any, st models.Settlement) {
@@ -135,8 +125,12 @@ func (s *Store) settleSubscription(tx *gorm.DB, st models.Settlement) error {
 	c, r := st.Claim, st.Result
 	switch {
 	case r.Gone:
-		return tx.Exec("UPDATE subscriptions SET gone = ?, updated_at = ? WHERE id = ?",
+		err := tx.Exec("UPDATE subscriptions SET gone = ?, updated_at = ? WHERE id = ?",
 			true, micros(r.FinishedAt), c.SubscriptionID).Error
+		if err != nil {
+			return err
+		}
+		return s.cancelOpen(tx, "subscription_id", c.SubscriptionID, models.ReasonSubscriptionGone)
 	case r.Outcome == models.AttemptFailed:
 		started := micros(r.StartedAt)
 		return tx.Exec("UPDATE subscriptions SET failing = (consecutive_failures + 1 >= ?"+

@@ -133,6 +133,9 @@ func (s *Store) UpdateSubscription(
 // DeleteSubscription ends a subscription and cancels its open invocations; both stay readable by their history.
 func (s *Store) DeleteSubscription(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *gorm.DB) error {
+		if err := s.lockOpen(tx, "subscription_id", id); err != nil {
+			return err
+		}
 		done := tx.Exec("UPDATE subscriptions SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", micros(s.now()), id)
 		if done.Error != nil {
 			return done.Error

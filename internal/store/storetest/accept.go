@@ -26,9 +26,8 @@ var poison = map[string]string{ //nolint:gochecknoglobals // constant, but Go ha
 
 const longText = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-func accept(t *testing.T, open opener) {
+func accept(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("stores an event and its invocations", func(t *testing.T) {
 		app := w.application(t)

@@ -12,9 +12,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func applications(t *testing.T, open opener) {
+func applications(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("read back as they were stored", func(t *testing.T) {
 		plain := w.application(t)
@@ -124,9 +123,8 @@ func (w *world) key(t *testing.T, application *string) *models.Key {
 	return k
 }
 
-func keys(t *testing.T, open opener) {
+func keys(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 	app := w.application(t)
 
 	t.Run("read back, are touched and revoked", func(t *testing.T) {

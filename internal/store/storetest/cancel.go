@@ -15,9 +15,8 @@ func (w *world) commandsOf(t *testing.T, id string) int {
 	return w.count(t, "SELECT count(*) FROM commands WHERE settled_at IS NULL AND invocation_id = ?", id)
 }
 
-func cancel(t *testing.T, open opener) {
+func cancel(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	requireCancelled := func(t *testing.T, id, reason string) {
 		t.Helper()

@@ -18,12 +18,11 @@ func (w *world) takeCommands(t *testing.T, limit int) []models.Command {
 	return rows
 }
 
-func commands(t *testing.T, open opener) {
+func commands(t *testing.T, w *world) {
 	t.Helper()
 
 	t.Run("of a redelivery are leased, marked and settled by the attempt", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		command, err := w.Redeliver(t.Context(), id, false)
 		require.NoError(t, err)
@@ -51,8 +50,7 @@ func commands(t *testing.T, open opener) {
 	})
 
 	t.Run("of a cancel are settled by their signal", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		w.dispatched(t)
 		require.NoError(t, w.Cancel(t.Context(), id))
@@ -66,8 +64,7 @@ func commands(t *testing.T, open opener) {
 	})
 
 	t.Run("come oldest first within the limit", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		ids := make([]string, 5)
 		for i := range ids {
@@ -89,8 +86,7 @@ func commands(t *testing.T, open opener) {
 	})
 
 	t.Run("never go to two takers", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		const n = 40
 		for range n {
@@ -124,8 +120,7 @@ func commands(t *testing.T, open opener) {
 	})
 
 	t.Run("that were signalled and not carried out are brought up again", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		command, err := w.Redeliver(t.Context(), id, false)
 		require.NoError(t, err)

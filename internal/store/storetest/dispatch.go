@@ -34,12 +34,11 @@ func (w *world) dispatched(t *testing.T) []string {
 	return ids
 }
 
-func dispatches(t *testing.T, open opener) {
+func dispatches(t *testing.T, w *world) {
 	t.Helper()
 
 	t.Run("name the workflow and all that starting it takes", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		sub := w.subscription(t, app)
 		a := w.draft(t, app, []*models.Subscription{sub})
@@ -53,8 +52,7 @@ func dispatches(t *testing.T, open opener) {
 	})
 
 	t.Run("are leased until they are marked", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		require.Equal(t, []string{id}, w.take(t, 10))
 		require.Empty(t, w.take(t, 10))
@@ -67,8 +65,7 @@ func dispatches(t *testing.T, open opener) {
 	})
 
 	t.Run("wait for not_before", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		later := w.in(time.Hour)
 		a := w.draft(t, app, []*models.Subscription{w.subscription(t, app)}, func(a *models.Acceptance) {
@@ -83,8 +80,7 @@ func dispatches(t *testing.T, open opener) {
 	})
 
 	t.Run("come oldest first within the limit", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		sub := w.subscription(t, app)
 		ids := make([]string, 5)
@@ -98,8 +94,7 @@ func dispatches(t *testing.T, open opener) {
 	})
 
 	t.Run("are marked by their own lease only", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		slow := w.in(dispatchLease)
 		require.Equal(t, []string{id}, w.take(t, 10))
@@ -111,8 +106,7 @@ func dispatches(t *testing.T, open opener) {
 	})
 
 	t.Run("end with the claim of the attempt", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		w.claim(t, w.worker(t), id)
 		w.clock.Advance(time.Hour)
@@ -120,8 +114,7 @@ func dispatches(t *testing.T, open opener) {
 	})
 
 	t.Run("never go to two takers", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		ids := w.fireMany(t, 200, app, w.subscription(t, app))
 		const takers, limit = 4, 15

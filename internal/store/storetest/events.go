@@ -55,9 +55,8 @@ func (w *world) eventIDs(t *testing.T, f models.EventFilter) []string {
 	return ids
 }
 
-func events(t *testing.T, open opener) {
+func events(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("come newest first, none twice, none missing", func(t *testing.T) {
 		app, stranger := w.application(t), w.application(t)
@@ -110,13 +109,15 @@ func events(t *testing.T, open opener) {
 			change func(*models.EventFilter)
 			want   []string
 		}{
-			"type":     {func(f *models.EventFilter) { f.Type = "a" }, []string{ids[1], ids[0]}},
-			"entity":   {func(f *models.EventFilter) { f.EntityID = "x" }, []string{ids[2], ids[0]}},
-			"both":     {func(f *models.EventFilter) { f.Type, f.EntityID = "b", "y" }, []string{ids[3]}},
-			"nothing":  {func(f *models.EventFilter) { f.Type = "c" }, []string{}},
-			"from":     {func(f *models.EventFilter) { f.After = start.Add(2 * time.Minute) }, []string{ids[3], ids[2]}},
-			"until":    {func(f *models.EventFilter) { f.Before = start.Add(2 * time.Minute) }, []string{ids[1], ids[0]}},
-			"a window": {func(f *models.EventFilter) { f.After, f.Before = start.Add(time.Microsecond), start.Add(time.Minute+time.Microsecond) }, ids[1:2]},
+			"type":    {func(f *models.EventFilter) { f.Type = "a" }, []string{ids[1], ids[0]}},
+			"entity":  {func(f *models.EventFilter) { f.EntityID = "x" }, []string{ids[2], ids[0]}},
+			"both":    {func(f *models.EventFilter) { f.Type, f.EntityID = "b", "y" }, []string{ids[3]}},
+			"nothing": {func(f *models.EventFilter) { f.Type = "c" }, []string{}},
+			"from":    {func(f *models.EventFilter) { f.After = start.Add(2 * time.Minute) }, []string{ids[3], ids[2]}},
+			"until":   {func(f *models.EventFilter) { f.Before = start.Add(2 * time.Minute) }, []string{ids[1], ids[0]}},
+			"a window": {func(f *models.EventFilter) {
+				f.After, f.Before = start.Add(time.Microsecond), start.Add(time.Minute+time.Microsecond)
+			}, ids[1:2]},
 		} {
 			f := all
 			c.change(&f)

@@ -10,9 +10,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func gate(t *testing.T, open opener) {
+func gate(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("grants all that sending takes", func(t *testing.T) {
 		app := w.application(t)

@@ -10,9 +10,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func interrupted(t *testing.T, open opener) {
+func interrupted(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("records the dead owner's attempt and grants the next", func(t *testing.T) {
 		_, sub, id := w.fired(t)

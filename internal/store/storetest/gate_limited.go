@@ -16,9 +16,8 @@ func perSecond(n float64) func(*models.Spec) { return func(s *models.Spec) { s.R
 
 const granted, parked = models.VerdictGranted, models.VerdictParked
 
-func limited(t *testing.T, open opener) {
+func limited(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("parks what is over max_in_flight, briefly", func(t *testing.T) {
 		app := w.application(t)
@@ -112,9 +111,8 @@ func limited(t *testing.T, open opener) {
 	})
 }
 
-func contended(t *testing.T, open opener) {
+func contended(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("grants an attempt to one of two askers", func(t *testing.T) {
 		app := w.application(t)

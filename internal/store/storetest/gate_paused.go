@@ -22,13 +22,12 @@ func pauses() map[string]struct{ stop, resume func(*models.Subscription) } {
 	}
 }
 
-func paused(t *testing.T, open opener) {
+func paused(t *testing.T, w *world) {
 	t.Helper()
 
 	for name, pause := range pauses() {
 		t.Run(name+" parks until it receives again", func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, open)
+			w.quiet(t)
 			app, sub, id := w.fired(t)
 			other := w.fire(t, app, w.subscription(t, app))
 			w.update(t, sub, pause.stop)
@@ -55,8 +54,7 @@ func paused(t *testing.T, open opener) {
 	}
 
 	t.Run("keeps waiting while one of two reasons is left", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, sub, id := w.fired(t)
 		w.update(t, sub, func(s *models.Subscription) { s.Enabled, s.Verified = false, false })
 		w.dispatched(t)
@@ -69,8 +67,7 @@ func paused(t *testing.T, open opener) {
 	})
 
 	t.Run("parks a retry only when it is due", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, sub, id := w.fired(t)
 		owner := w.worker(t)
 		w.attempt(t, owner, id, w.unreached)
@@ -83,8 +80,7 @@ func paused(t *testing.T, open opener) {
 	})
 
 	t.Run("loses no invocation that is parked while it is resumed", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		sub := w.subscription(t, app)
 		owner := w.worker(t)
@@ -117,9 +113,8 @@ func paused(t *testing.T, open opener) {
 	})
 }
 
-func deleted(t *testing.T, open opener) {
+func deleted(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("closes what was open", func(t *testing.T) {
 		app := w.application(t)

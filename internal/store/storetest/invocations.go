@@ -21,9 +21,8 @@ func (w *world) invocationIDs(t *testing.T, f models.InvocationFilter) []string 
 	return ids
 }
 
-func invocations(t *testing.T, open opener) {
+func invocations(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("come newest first, none twice, none missing", func(t *testing.T) {
 		app, stranger := w.application(t), w.application(t)

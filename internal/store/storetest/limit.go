@@ -14,9 +14,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func limit(t *testing.T, open opener) {
+func limit(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("is kept among twenty creations at once", func(t *testing.T) {
 		app := w.application(t)
@@ -96,9 +95,8 @@ func limit(t *testing.T, open opener) {
 // canary is a secret that must be found nowhere.
 const canary = "canary-5e1f8c-never-in-clear"
 
-func secrets(t *testing.T, open opener) {
+func secrets(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 	app := w.application(t)
 	secret := models.Secrets{
 		Signing: []models.SigningSecret{{Symmetric: "whsec_" + canary, Private: "whsk_" + canary}},

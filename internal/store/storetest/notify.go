@@ -8,9 +8,8 @@ import (
 )
 
 // notify checks that a Notify reaches every Listen of the same database, and that listening ends with its context.
-func notify(t *testing.T, open opener) {
+func notify(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 	if !w.postgres() {
 		require.NoError(t, w.Notify(t.Context()))
 		w.Listen(t.Context(), func() { t.Error("there is no other process to be woken by") })

@@ -17,12 +17,11 @@ func (w *world) reconciled(t *testing.T) int {
 	return n
 }
 
-func reconcile(t *testing.T, open opener) {
+func reconcile(t *testing.T, w *world) {
 	t.Helper()
 
 	t.Run("brings up what is overdue, less and less often", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		w.dispatched(t)
 		due := w.now()
@@ -43,8 +42,7 @@ func reconcile(t *testing.T, open opener) {
 	})
 
 	t.Run("brings up a row that was overlooked for months", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		w.dispatched(t)
 		w.exec(t, "UPDATE invocations SET overdue = 100000 WHERE id = ?", id)
@@ -55,8 +53,7 @@ func reconcile(t *testing.T, open opener) {
 	})
 
 	t.Run("leaves a live owner's claim alone, and not a dead one's", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		_, _, id := w.fired(t)
 		owner := w.worker(t)
 		w.claim(t, owner, id)
@@ -69,8 +66,7 @@ func reconcile(t *testing.T, open opener) {
 	})
 
 	t.Run("leaves alone what is not due, settled, queued or dispatched", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		sub := w.subscription(t, app)
 		for _, status := range models.InvocationStatuses() {
@@ -84,8 +80,7 @@ func reconcile(t *testing.T, open opener) {
 	})
 
 	t.Run("revives what is parked though its subscription receives", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		on, off := w.subscription(t, app), w.subscription(t, app, func(s *models.Subscription) { s.Enabled = false })
 		lost, waiting := w.fire(t, app, on), w.fire(t, app, off)
@@ -98,8 +93,7 @@ func reconcile(t *testing.T, open opener) {
 	})
 
 	t.Run("keeps to its limit", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t, open)
+		w.quiet(t)
 		app := w.application(t)
 		w.fireMany(t, 25, app, w.subscription(t, app))
 		w.dispatched(t)
@@ -115,9 +109,9 @@ func reconcile(t *testing.T, open opener) {
 	})
 }
 
-func namespace(t *testing.T, open opener) {
+func namespace(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
+	w.quiet(t)
 	app := w.application(t)
 	sub, off := w.subscription(t, app), w.subscription(t, app)
 	pending, retrying := w.fire(t, app, sub), w.settled(t, app, sub, models.StatusRetrying)

@@ -9,9 +9,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func redelivery(t *testing.T, open opener) {
+func redelivery(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("is allowed in any state, of an abandoned one by force", func(t *testing.T) {
 		app := w.application(t)
@@ -88,9 +87,8 @@ func redelivery(t *testing.T, open opener) {
 	})
 }
 
-func redelivered(t *testing.T, open opener) {
+func redelivered(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("success ends the invocation and its command", func(t *testing.T) {
 		app := w.application(t)

@@ -18,9 +18,8 @@ func about(entity string, publisher int64) func(*models.Acceptance) {
 	}
 }
 
-func sequence(t *testing.T, open opener) {
+func sequence(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("rises in the order of a batch and over batches", func(t *testing.T) {
 		app := w.application(t)

@@ -11,9 +11,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func settings(t *testing.T, open opener) {
+func settings(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("are empty until they are set", func(t *testing.T) {
 		for _, want := range []string{"", "one", "δύο", ""} {

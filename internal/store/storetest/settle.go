@@ -10,9 +10,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func settle(t *testing.T, open opener) {
+func settle(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("a success", func(t *testing.T) {
 		_, _, id := w.fired(t)
@@ -126,9 +125,8 @@ func requireUnclaimed(t *testing.T, row *models.InvocationView) {
 	require.Nil(t, row.ClaimedAt)
 }
 
-func overtaken(t *testing.T, open opener) {
+func overtaken(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("a cancelled invocation stays so, its attempt on record", func(t *testing.T) {
 		for _, result := range []func() models.Result{w.delivered, w.unreached, w.goneResult} {

@@ -16,9 +16,8 @@ func (w *world) find(t *testing.T, id string) *models.Subscription {
 	return sub
 }
 
-func gone(t *testing.T, open opener) {
+func gone(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("ends its open invocations", func(t *testing.T) {
 		app := w.application(t)
@@ -61,9 +60,8 @@ func gone(t *testing.T, open opener) {
 	})
 }
 
-func health(t *testing.T, open opener) {
+func health(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("is failing after twenty failures in a row", func(t *testing.T) {
 		app := w.application(t)

@@ -12,9 +12,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-func subscriptions(t *testing.T, open opener) {
+func subscriptions(t *testing.T, w *world) {
 	t.Helper()
-	w := newWorld(t, open)
 
 	t.Run("read back as they were stored", func(t *testing.T) {
 		app := w.application(t)

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+type sample struct {
+	Name  string           `json:"name" maxLength:"3"`
+	Raw   raw              `json:"raw,omitempty"`
+	Count *int64           `json:"count,omitempty"`
+	Maybe optional[string] `json:"maybe,omitzero"`
+	Inner *struct {
+		On   bool     `json:"on"`
+		List []string `json:"list,omitempty" maxItems:"2"`
+	} `json:"inner,omitempty"`
+}
+
+func TestDecodeKeepsBytesAndTellsNullFromAbsent(t *testing.T) {
+	t.Parallel()
+	var s sample
+	body := []byte("\n{ \"n\\u0061me\" : \"abc\", \"raw\" :  [ 1.0 , {} ]\t, \"count\":9007199254740993,\"maybe\":null,\"inner\":{\"on\":true,\"list\":[\"a\"]}}")
+	require.NoError(t, decodeBody(body, &s))
+	require.Equal(t, "abc", s.Name)
+	require.Equal(t, "[ 1.0 , {} ]", string(s.Raw))
+	require.EqualValues(t, 9007199254740993, *s.Count)
+	require.True(t, s.Maybe.Set && s.Maybe.Null)
+	require.True(t, s.Inner.On)
+	s = sample{}
+	require.NoError(t, decodeBody([]byte(`{"name":"","count":null,"raw":null,"inner":null}`), &s))
+	require.False(t, s.Maybe.Set)
+	require.Nil(t, s.Count)
+	require.Equal(t, "null", string(s.Raw))
+}
+
+func TestDecodeNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]string{
+		`{}`:                                       {"name"},
+		`{"name":null}`:                            {"name"},
+		`{"name":"a","NAME":"b"}`:                  {"NAME"},
+		`{"name":"a","name":"b"}`:                  {"name"},
+		`{"name":"ωωωω"}`:                          {"name"},
+		`{"name":"a\u0000"}`:                       {"name"},
+		`{"name":"a","count":1.5,"x":{}}`:          {"count", "x"},
+		`{"name":"a","count":1e3}`:                 {"count"},
+		`{"name":"a","inner":{}}`:                  {"inner.on"},
+		`{"name":"a","inner":{"on":1,"list":[1]}}`: {"inner.on", "inner.list[0]"},
+		`{"name":"a","inner":{"on":true,"list":["a","b","c"]}}`: {"inner.list"},
+		`{"name":"a","inner":[]}`:                               {"inner"},
+		`{"name":"a","maybe":7}`:                                {"maybe"},
+		`[]`:                                                    {""},
+		`"x"`:                                                   {""},
+	} {
+		var s sample
+		err := decodeBody([]byte(body), &s)
+		require.Equal(t, models.CodeValidation, models.ErrorCode(err), body)
+		var got []string
+		for _, f := range fieldsOf(err.(*models.Error)) {
+			got = append(got, f.Location)
+		}
+		require.Equal(t, want, got, body)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"name":"a","raw":{ "x" : [1,2,"\"}"] },"inner":{"on":true,"list":["a"]}}`))
+	f.Add([]byte(` [ ] `))
+	f.Add([]byte(`{"":{"":[]},"a\u0000":1e5}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var s sample
+		err := decodeBody(body, &s)
+		if err != nil {
+			require.NotEqual(t, models.CodeInternal, models.ErrorCode(err))
+			return
+		}
+		var theirs map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(body, &theirs))
+		require.True(t, bytes.Equal(theirs["raw"], s.Raw) || len(theirs) < len(members(trimSpace(body))))
+	})
+}
+
+func FuzzMembers(f *testing.F) {
+	f.Add([]byte(`{"a":1,"b" : [ {"c":"}"} , -1.5e3 ],"d":null}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		text = trimSpace(text)
+		if len(text) == 0 || text[0] != '{' || !json.Valid(text) {
+			return
+		}
+		var theirs map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(text, &theirs))
+		last := map[string][]byte{}
+		for _, m := range members(text) {
+			require.True(t, json.Valid(m.value))
+			last[m.name] = m.value
+		}
+		require.Len(t, last, len(theirs))
+		for name, value := range theirs {
+			require.Equal(t, string(value), string(last[name]))
+		}
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	c := cursors{key: []byte("key")}
+	f.Add("x", "position", c.seal([]string{"x"}, "position"))
+	f.Fuzz(func(t *testing.T, scope, position, given string) {
+		made := c.seal([]string{scope}, position)
+		got, ok := c.open([]string{scope}, made)
+		require.Equal(t, position != "" && len(made) <= maxCursor, ok)
+		if ok {
+			require.Equal(t, position, got)
+		}
+		if _, ok := c.open([]string{scope, ""}, given); ok {
+			t.Fatal("a cursor of another scope opened")
+		}
+	})
+}
