@@ -147,13 +147,17 @@ func (s *server) requestBody(required bool, body reflect.Type) *huma.RequestBody
 	return &huma.RequestBody{Required: required, Content: s.content("application/json", body)}
 }
 
-// content documents a body; a nil type has no schema.
-func (s *server) content(mediaType string, body reflect.Type) map[string]*huma.MediaType {
+// content documents a body of one of the media types, separated by commas; a nil type has no schema.
+func (s *server) content(mediaTypes string, body reflect.Type) map[string]*huma.MediaType {
 	media := &huma.MediaType{}
 	if body != nil {
 		media.Schema = s.huma.OpenAPI().Components.Schemas.Schema(body, true, "")
 	}
-	return map[string]*huma.MediaType{mediaType: media}
+	content := map[string]*huma.MediaType{}
+	for mediaType := range strings.SplitSeq(mediaTypes, ",") {
+		content[mediaType] = media
+	}
+	return content
 }
 
 // documented is the operation of a registered route.

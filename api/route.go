@@ -133,8 +133,8 @@ func remove(fn func(*server, context.Context, *call) error) registration {
 	}
 }
 
-// serve registers a plain handler of a public route. content is the media type of its answer, body its schema's type;
-// nil = no schema.
+// serve registers a plain handler of a public route. content are the media types of its answer, body its schema's
+// type; nil = no schema.
 func serve(content string, body reflect.Type, fn func(*server, http.ResponseWriter, *http.Request)) registration {
 	return func(s *server, r route) {
 		op := s.operation(r)

@@ -48,6 +48,7 @@ func routes() []route {
 func operatorOnly() []models.Role { return []models.Role{models.RoleOperator} }
 func managers() []models.Role     { return []models.Role{models.RoleOperator, models.RoleAdmin} }
 func publishers() []models.Role   { return []models.Role{models.RoleOperator, models.RolePublisher} }
+
 func readers() []models.Role {
 	return []models.Role{models.RoleOperator, models.RoleAdmin, models.RoleMember}
 }
@@ -77,7 +78,7 @@ func systemRoutes() []route {
 		},
 		{
 			method: http.MethodGet, path: "/docs/{file}", id: "docs-file", tag: tagSystem, summary: "A part of the reference",
-			public: true, register: serve("*/*", nil, (*server).docsFile),
+			public: true, register: serve("text/css,text/javascript", nil, (*server).docsFile),
 		},
 		{
 			method: http.MethodGet, path: "/v1/source-ips", id: "source-ips", tag: tagSystem,

@@ -102,7 +102,7 @@ func newProvider(db *sql.DB, dialect Dialect) (*goose.Provider, error) {
 	}
 	name, options := goose.DialectSQLite3, []goose.ProviderOption{}
 	if dialect == Postgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks each second, for 5 minutes
 		if err != nil {
 			return nil, fmt.Errorf("migration lock: %w", err)
 		}

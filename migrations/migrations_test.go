@@ -18,18 +18,19 @@ import (
 	"github.com/posthorn/posthorn/migrations"
 )
 
-// database is an empty database of each dialect.
-var databases = map[migrations.Dialect]func(t *testing.T) *sql.DB{
-	migrations.SQLite: func(t *testing.T) *sql.DB {
-		t.Helper()
-		db := connect(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+"?_pragma=foreign_keys(ON)")
-		db.SetMaxOpenConns(1)
-		return db
-	},
-	migrations.Postgres: func(t *testing.T) *sql.DB {
-		t.Helper()
+func dialects() []migrations.Dialect {
+	return []migrations.Dialect{migrations.SQLite, migrations.Postgres}
+}
+
+// empty is an empty database of the dialect.
+func empty(t *testing.T, dialect migrations.Dialect) *sql.DB {
+	t.Helper()
+	if dialect == migrations.Postgres {
 		return connect(t, "pgx", testpg.URL(t))
-	},
+	}
+	db := connect(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+"?_pragma=foreign_keys(ON)")
+	db.SetMaxOpenConns(1)
+	return db
 }
 
 func connect(t *testing.T, driver, dsn string) *sql.DB {
@@ -38,16 +39,6 @@ func connect(t *testing.T, driver, dsn string) *sql.DB {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
-}
-
-func each(t *testing.T, test func(t *testing.T, db *sql.DB, dialect migrations.Dialect)) {
-	t.Helper()
-	for dialect, open := range databases {
-		t.Run(string(dialect), func(t *testing.T) {
-			t.Parallel()
-			test(t, open(t), dialect)
-		})
-	}
 }
 
 // versions are those of the dialect's files.
@@ -61,32 +52,40 @@ func versions(t *testing.T, dialect migrations.Dialect) int {
 
 func TestUpAndDownAndUpAgain(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, db *sql.DB, dialect migrations.Dialect) {
-		n := versions(t, dialect)
-		requirePending(t, db, dialect, n)
-		for range 2 {
-			applied, err := migrations.Up(t.Context(), db, dialect)
-			require.NoError(t, err)
-			require.Len(t, applied, n)
-			require.IsIncreasing(t, append([]int64{0}, applied...))
-			requirePending(t, db, dialect, 0)
-			applied, err = migrations.Up(t.Context(), db, dialect)
-			require.NoError(t, err)
-			require.Empty(t, applied, "there is nothing left to do")
+	for _, dialect := range dialects() {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			upAndDownAndUpAgain(t, empty(t, dialect), dialect)
+		})
+	}
+}
 
-			fill(t, db)
-			for version := n; version > 0; version-- {
-				undone, err := migrations.Down(t.Context(), db, dialect)
-				require.NoError(t, err)
-				require.Equal(t, int64(version), undone)
-				requirePending(t, db, dialect, n-version+1)
-			}
+func upAndDownAndUpAgain(t *testing.T, db *sql.DB, dialect migrations.Dialect) {
+	t.Helper()
+	n := versions(t, dialect)
+	requirePending(t, db, dialect, n)
+	for range 2 {
+		applied, err := migrations.Up(t.Context(), db, dialect)
+		require.NoError(t, err)
+		require.Len(t, applied, n)
+		require.IsIncreasing(t, append([]int64{0}, applied...))
+		requirePending(t, db, dialect, 0)
+		applied, err = migrations.Up(t.Context(), db, dialect)
+		require.NoError(t, err)
+		require.Empty(t, applied, "there is nothing left to do")
+
+		fill(t, db)
+		for version := n; version > 0; version-- {
 			undone, err := migrations.Down(t.Context(), db, dialect)
 			require.NoError(t, err)
-			require.Zero(t, undone)
-			require.Equal(t, []string{"goose_db_version"}, tables(columns(t, db, dialect)), "everything is taken back")
+			require.Equal(t, int64(version), undone)
+			requirePending(t, db, dialect, n-version+1)
 		}
-	})
+		undone, err := migrations.Down(t.Context(), db, dialect)
+		require.NoError(t, err)
+		require.Zero(t, undone)
+		require.Equal(t, []string{"goose_db_version"}, tables(columns(t, db, dialect)), "everything is taken back")
+	}
 }
 
 func requirePending(t *testing.T, db *sql.DB, dialect migrations.Dialect, want int) {
@@ -140,8 +139,8 @@ func TestTheDialectsHaveTheSameSchema(t *testing.T) {
 	t.Parallel()
 	found := map[migrations.Dialect][]string{}
 	indexes := map[migrations.Dialect][]string{}
-	for dialect, open := range databases {
-		db := open(t)
+	for _, dialect := range dialects() {
+		db := empty(t, dialect)
 		_, err := migrations.Up(t.Context(), db, dialect)
 		require.NoError(t, err)
 		found[dialect] = columns(t, db, dialect)

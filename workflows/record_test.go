@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	sdkworker "go.temporal.io/sdk/worker"
@@ -151,7 +150,7 @@ func (r *recorder) write(runID, file string) {
 		require.NoError(r.t, err)
 		queue := event.GetWorkflowTaskScheduledEventAttributes().GetTaskQueue()
 		if queue.GetKind() == enumspb.TASK_QUEUE_KIND_STICKY {
-			*queue = taskqueuepb.TaskQueue{Name: "sticky", Kind: queue.GetKind(), NormalName: queue.GetNormalName()} //nolint:govet // its lock is unused
+			queue.Name = "sticky"
 		}
 		history.Events = append(history.Events, event)
 	}

@@ -43,11 +43,11 @@ func build(ctx context.Context, stderr io.Writer) (string, error) {
 
 // child is a running `posthorn dev`.
 type child struct {
-	cmd      *exec.Cmd
+	cmd        *exec.Cmd
 	url, uiURL string
 	key        string
-	logPath  string
-	exited   chan struct{} // closed when the process has ended
+	logPath    string
+	exited     chan struct{} // closed when the process has ended
 }
 
 // startChild starts the program on a data folder and free ports, and waits until it is ready.

@@ -113,3 +113,17 @@ func peakRSS(pid int) int64 {
 	}
 	return 0
 }
+
+// loadAverage is the machine's over the last minute; 0 when unknown.
+func loadAverage() float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return 0
+	}
+	return load
+}

@@ -45,7 +45,7 @@ func (c *child) waitClosed(ctx context.Context) (int, error) {
 	for {
 		now, err := c.runningWorkflows(ctx)
 		if ctx.Err() != nil {
-			return running, nil //nolint:nilerr // the limit is an outcome
+			return running, nil
 		}
 		if err != nil || now == 0 {
 			return now, err

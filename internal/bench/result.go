@@ -13,6 +13,8 @@ type result struct {
 	Mode     string `json:"mode"`
 	Database string `json:"database"`
 	CPUs     int    `json:"cpus"` // of the machine
+	// LoadBefore is the machine's load average over the minute before: above 0 somebody else was at work, too.
+	LoadBefore float64 `json:"load_before"`
 
 	Events        int     `json:"events"`
 	Subscriptions int     `json:"subscriptions"`

@@ -29,11 +29,13 @@ func run(ctx context.Context, o options, stderr io.Writer) (result, error) {
 		return result{}, err
 	}
 	defer receiver.close()
+	load := loadAverage()
 	child, err := startChild(ctx, o, dir)
 	if err != nil {
 		return result{}, err
 	}
 	r, err := measure(ctx, o, child, receiver)
+	r.LoadBefore = load
 	if err != nil || r.Losses > 0 || r.Refused > 0 {
 		tell(stderr, "the end of posthorn's log:\n%s", child.tail())
 	}

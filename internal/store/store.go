@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -92,7 +93,7 @@ func (s *Store) openSQLite(path string) error {
 func (s *Store) openPostgres(dsn string, connections int) error {
 	s.dialect = migrations.Postgres
 	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
-		return fmt.Errorf("database URL must start with postgres:// or sqlite:")
+		return errors.New("the database URL must start with sqlite: or postgres://")
 	}
 	if connections == 0 {
 		connections = 20
@@ -248,7 +249,7 @@ func (s *Store) forUpdate(of string) string {
 // spec reads the Spec with the given digest; specs never change, so each is read once.
 func (s *Store) spec(tx *gorm.DB, digest []byte) (*models.Spec, error) {
 	if found, ok := s.specs.Load(string(digest)); ok {
-		return found.(*models.Spec), nil
+		return found.(*models.Spec), nil //nolint:errcheck // nothing else is stored there
 	}
 	return s.loadSpec(tx, digest)
 }

@@ -44,8 +44,8 @@ func TestOpenSaysWhatIsWrongAndNoPassword(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2"
 	for name, c := range map[string]struct{ url, want string }{
-		"no URL":             {"", "postgres:// or sqlite:"},
-		"another database":   {"mysql://user:" + password + "@localhost/db", "postgres:// or sqlite:"},
+		"no URL":             {"", "sqlite: or postgres://"},
+		"another database":   {"mysql://user:" + password + "@localhost/db", "sqlite: or postgres://"},
 		"not a URL":          {"postgres://user:" + password + "@local host:54%zz/db", "cannot be parsed"},
 		"a bad port":         {"postgres://user:" + password + "@localhost:port/db", "cannot be parsed"},
 		"a raw slash":        {"postgres://user:" + password + "/more@localhost/db", "cannot be parsed"},

@@ -34,8 +34,8 @@ func accept(t *testing.T, w *world) {
 		subs := []*models.Subscription{w.subscription(t, app), w.subscription(t, app)}
 		a := w.draft(t, app, subs, func(a *models.Acceptance) {
 			a.Event.OccurredAt = "2026-11-21T19:17:00.120000+02:00"
-			a.Event.EntityID, a.Event.PublisherSequence = ptr("entity ΑΒΓ"), ptr(int64(1)<<62)
-			a.Event.IdempotencyKey, a.Event.NotBefore = ptr("key"), ptr(w.in(time.Hour))
+			a.Event.EntityID, a.Event.PublisherSequence = new("entity ΑΒΓ"), new(int64(1)<<62)
+			a.Event.IdempotencyKey, a.Event.NotBefore = new("key"), new(w.in(time.Hour))
 		})
 		w.accept(t, app, a)
 

@@ -102,7 +102,7 @@ func applications(t *testing.T, w *world) {
 		require.False(t, revoked.Valid(w.now()))
 		for _, id := range []string{pending, retrying, flying.InvocationID} {
 			row := w.invocation(t, id)
-			require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonApplicationDeleted)}, []any{row.Status, row.Reason})
+			require.Equal(t, []any{models.StatusCancelled, new(models.ReasonApplicationDeleted)}, []any{row.Status, row.Reason})
 			require.Equal(t, models.VerdictClosed, w.ask(t, w.worker(t), id).Verdict)
 		}
 		w.end(t, flying, w.delivered())
@@ -136,14 +136,14 @@ func keys(t *testing.T, w *world) {
 		require.NoError(t, w.RevokeKey(t.Context(), k.ID))
 		found, err = w.Key(t.Context(), k.ID)
 		require.NoError(t, err)
-		require.Equal(t, []any{ptr(w.in(time.Minute)), ptr(w.now())}, []any{found.LastUsedAt, found.RevokedAt})
+		require.Equal(t, []any{new(w.in(time.Minute)), new(w.now())}, []any{found.LastUsedAt, found.RevokedAt})
 		require.Equal(t, models.CodeNotFound, models.ErrorCode(w.RevokeKey(t.Context(), k.ID)))
 		_, err = w.Key(t.Context(), "unknown' OR 1=1")
 		require.Equal(t, models.CodeNotFound, models.ErrorCode(err))
 	})
 
 	t.Run("expire", func(t *testing.T) {
-		k := &models.Key{ID: "short", Role: models.RoleMember, Digest: []byte{1}, CreatedAt: w.now(), ExpiresAt: ptr(w.in(time.Hour))}
+		k := &models.Key{ID: "short", Role: models.RoleMember, Digest: []byte{1}, CreatedAt: w.now(), ExpiresAt: new(w.in(time.Hour))}
 		require.NoError(t, w.CreateKey(t.Context(), k))
 		found, err := w.Key(t.Context(), k.ID)
 		require.NoError(t, err)

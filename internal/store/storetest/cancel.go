@@ -91,7 +91,7 @@ func cancel(t *testing.T, w *world) {
 		require.Equal(t, models.StatusPending, w.invocation(t, other).Status)
 		event, err := w.Event(t.Context(), a.Event.ID)
 		require.NoError(t, err)
-		require.Equal(t, ptr(w.now()), event.CancelledAt)
+		require.Equal(t, new(w.now()), event.CancelledAt)
 
 		first := w.now()
 		w.clock.Advance(store.Lease)

@@ -29,7 +29,7 @@ func commands(t *testing.T, w *world) {
 		rows := w.takeCommands(t, 10)
 		require.Equal(t, []models.Command{{
 			ID: command, InvocationID: id, Kind: models.CommandRedeliver, WorkflowID: w.invocation(t, id).WorkflowID,
-			DispatchAfter: ptr(w.in(dispatchLease)), CreatedAt: w.now(),
+			DispatchAfter: new(w.in(dispatchLease)), CreatedAt: w.now(),
 		}}, rows)
 		require.Empty(t, w.takeCommands(t, 10))
 		w.clock.Advance(dispatchLease)

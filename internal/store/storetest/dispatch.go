@@ -101,7 +101,7 @@ func dispatches(t *testing.T, w *world) {
 		w.clock.Advance(dispatchLease)
 		require.Equal(t, []string{id}, w.take(t, 10))
 		require.NoError(t, w.MarkDispatched(t.Context(), slow, []string{id}))
-		require.Equal(t, ptr(w.in(dispatchLease)), w.invocation(t, id).DispatchAfter, "it changed hands")
+		require.Equal(t, new(w.in(dispatchLease)), w.invocation(t, id).DispatchAfter, "it changed hands")
 		require.NoError(t, w.MarkDispatched(t.Context(), w.in(dispatchLease), nil))
 	})
 

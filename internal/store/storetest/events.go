@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -36,11 +37,9 @@ func pages[T any](
 }
 
 func reversed(ids []string) []string {
-	out := make([]string, 0, len(ids))
-	for i := len(ids) - 1; i >= 0; i-- {
-		out = append(out, ids[i])
-	}
-	return out
+	backward := slices.Clone(ids)
+	slices.Reverse(backward)
+	return backward
 }
 
 // eventIDs lists with one filter, on one page.

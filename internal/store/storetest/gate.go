@@ -20,7 +20,7 @@ func gate(t *testing.T, w *world) {
 			Signing: []models.SigningSecret{{Symmetric: "whsec_new"}, {Symmetric: "whsec_old", ExpiresAt: &expires}},
 			Headers: []models.Header{{Name: "X-CaSe", Value: "<ü>"}}, SecurityKey: "key",
 		}
-		sub := w.subscription(t, app, func(s *models.Subscription) { s.Version, s.Secrets = ptr("2021-11-18.1"), secret })
+		sub := w.subscription(t, app, func(s *models.Subscription) { s.Version, s.Secrets = new("2021-11-18.1"), secret })
 		a := w.draft(t, app, []*models.Subscription{sub}, func(a *models.Acceptance) {
 			a.Event.OccurredAt = "yesterday"
 			a.Event.Payload = []byte(poison["no JSON, no UTF-8"])

@@ -33,11 +33,11 @@ func interrupted(t *testing.T, w *world) {
 		require.Equal(t, models.Attempt{
 			ID: attempts[0].ID, InvocationID: id, SubscriptionID: sub.ID, Number: 1, Trigger: models.TriggerScheduled,
 			StartedAt: started, FinishedAt: w.now(), URL: sub.URL, Outcome: models.AttemptFailed,
-			ErrorCode: ptr(models.AttemptInterrupted), ErrorMessage: attempts[0].ErrorMessage,
+			ErrorCode: new(models.AttemptInterrupted), ErrorMessage: attempts[0].ErrorMessage,
 			RequestHeaders: []models.Header{}, ResponseHeaders: []models.Header{},
 		}, attempts[0])
 		row := w.invocation(t, id)
-		require.Equal(t, []any{1, 0, ptr(models.AttemptInterrupted)}, []any{row.Attempts, row.PolicyAttempts, row.LastErrorCode})
+		require.Equal(t, []any{1, 0, new(models.AttemptInterrupted)}, []any{row.Attempts, row.PolicyAttempts, row.LastErrorCode})
 
 		w.end(t, c, w.refused(500))
 		row = w.invocation(t, id)

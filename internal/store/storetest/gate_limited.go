@@ -29,7 +29,7 @@ func limited(t *testing.T, w *world) {
 		require.Equal(t, parked, w.ask(t, owner, ids[3]).Verdict, "in the next")
 		row := w.invocation(t, ids[3])
 		require.False(t, row.Parked, "it comes back by itself")
-		require.Equal(t, ptr(w.in(250*time.Millisecond)), row.DispatchAfter)
+		require.Equal(t, new(w.in(250*time.Millisecond)), row.DispatchAfter)
 		require.Equal(t, models.StatusPending, row.Status)
 	})
 
@@ -71,13 +71,13 @@ func limited(t *testing.T, w *world) {
 		owner := w.worker(t)
 		want := []models.Verdict{granted, granted, granted, granted, parked, parked}
 		require.Equal(t, want, w.verdicts(t, owner, ids...))
-		require.Equal(t, ptr(w.in(250*time.Millisecond)), w.invocation(t, ids[4]).DispatchAfter)
+		require.Equal(t, new(w.in(250*time.Millisecond)), w.invocation(t, ids[4]).DispatchAfter)
 
 		w.clock.Advance(250*time.Millisecond - time.Microsecond)
 		require.Equal(t, []models.Verdict{parked, parked}, w.verdicts(t, owner, ids[4:]...))
 		w.clock.Advance(time.Microsecond)
 		require.Equal(t, []models.Verdict{granted, parked}, w.verdicts(t, owner, ids[4:]...))
-		require.Equal(t, ptr(w.in(250*time.Millisecond)), w.invocation(t, ids[5]).DispatchAfter)
+		require.Equal(t, new(w.in(250*time.Millisecond)), w.invocation(t, ids[5]).DispatchAfter)
 	})
 
 	t.Run("gathers no more than one burst while idle", func(t *testing.T) {
@@ -97,7 +97,7 @@ func limited(t *testing.T, w *world) {
 		ids := w.fireMany(t, 2, app, sub, perSecond(0.5))
 		owner := w.worker(t)
 		require.Equal(t, []models.Verdict{granted, parked}, w.verdicts(t, owner, ids...))
-		require.Equal(t, ptr(w.in(2*time.Second)), w.invocation(t, ids[1]).DispatchAfter)
+		require.Equal(t, new(w.in(2*time.Second)), w.invocation(t, ids[1]).DispatchAfter)
 		w.clock.Advance(2 * time.Second)
 		require.Equal(t, granted, w.ask(t, owner, ids[1]).Verdict)
 	})

@@ -41,12 +41,12 @@ func paused(t *testing.T, w *world) {
 			w.clock.Advance(time.Hour)
 			require.Empty(t, w.take(t, 10))
 
-			w.update(t, sub, func(s *models.Subscription) { s.Name = ptr("still paused") })
+			w.update(t, sub, func(s *models.Subscription) { s.Name = new("still paused") })
 			require.Empty(t, w.take(t, 10))
 			w.update(t, sub, pause.resume)
 			row = w.invocation(t, id)
 			require.False(t, row.Parked)
-			require.Equal(t, ptr(w.now()), row.DispatchAfter)
+			require.Equal(t, new(w.now()), row.DispatchAfter)
 			require.Equal(t, models.StatusPending, row.Shown())
 			require.Equal(t, []string{id}, w.take(t, 10), "and nothing of other subscriptions")
 			w.claim(t, w.worker(t), id)
@@ -127,7 +127,7 @@ func deleted(t *testing.T, w *world) {
 		w.clock.Advance(time.Hour)
 		for _, id := range open {
 			row := w.invocation(t, id)
-			require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonSubscriptionDeleted)}, []any{row.Status, row.Reason})
+			require.Equal(t, []any{models.StatusCancelled, new(models.ReasonSubscriptionDeleted)}, []any{row.Status, row.Reason})
 			require.Nil(t, row.NextAttemptAt)
 			require.Nil(t, row.DispatchAfter)
 			g := w.ask(t, w.worker(t), id)
@@ -145,7 +145,7 @@ func deleted(t *testing.T, w *world) {
 		g := w.ask(t, w.worker(t), id)
 		require.Equal(t, []any{models.VerdictClosed, models.StatusCancelled}, []any{g.Verdict, g.Status})
 		row := w.invocation(t, id)
-		require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonSubscriptionDeleted)}, []any{row.Status, row.Reason})
+		require.Equal(t, []any{models.StatusCancelled, new(models.ReasonSubscriptionDeleted)}, []any{row.Status, row.Reason})
 	})
 
 	t.Run("claims nothing after the deletion has answered", func(t *testing.T) {

@@ -104,7 +104,7 @@ func secrets(t *testing.T, w *world) {
 	}
 	sub := w.subscription(t, app, func(s *models.Subscription) { s.Secrets = secret })
 	other := w.subscription(t, app, func(s *models.Subscription) { s.Secrets = secret })
-	w.update(t, sub, func(s *models.Subscription) { s.Name = ptr("changed") })
+	w.update(t, sub, func(s *models.Subscription) { s.Name = new("changed") })
 
 	t.Run("are not in the table", func(t *testing.T) {
 		for _, id := range []string{sub.ID, other.ID} {
@@ -126,7 +126,7 @@ func secrets(t *testing.T, w *world) {
 		require.NoError(t, err)
 		require.NotEmpty(t, files)
 		for _, name := range files {
-			raw, err := os.ReadFile(name)
+			raw, err := os.ReadFile(name) //nolint:gosec // the test's own database
 			require.NoError(t, err)
 			require.NotContains(t, string(raw), "canary", name)
 		}

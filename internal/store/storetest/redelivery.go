@@ -144,7 +144,7 @@ func redelivered(t *testing.T, w *world) {
 			row := w.invocation(t, id)
 			require.Equal(t, []any{status, before.NextAttemptAt, before.PolicyAttempts, before.DeliveredAt, before.Reason},
 				[]any{row.Status, row.NextAttemptAt, row.PolicyAttempts, row.DeliveredAt, row.Reason}, "status %s", status)
-			require.Equal(t, []any{before.Attempts + 1, ptr(502)}, []any{row.Attempts, row.LastStatusCode})
+			require.Equal(t, []any{before.Attempts + 1, new(502)}, []any{row.Attempts, row.LastStatusCode})
 			requireUnclaimed(t, row)
 			require.Equal(t, models.VerdictClosed, w.askRedelivery(t, owner, c.RedeliveryID).Verdict, "carried out")
 		}

@@ -137,7 +137,7 @@ func (w *world) readOnly(t *testing.T) (writable func()) {
 	pool := w.pool(t)
 	set := func(value string) {
 		t.Helper()
-		statement := "PRAGMA query_only = " + value
+		statement := fmt.Sprintf("PRAGMA query_only = %s", value)
 		if w.postgres() {
 			var name string
 			require.NoError(t, pool.QueryRowContext(t.Context(), "SELECT current_database()").Scan(&name))

@@ -19,7 +19,7 @@ func settle(t *testing.T, w *world) {
 		r := w.delivered()
 		w.end(t, c, r)
 		row := w.invocation(t, id)
-		require.Equal(t, []any{models.StatusSucceeded, 1, 1, ptr(204), &r.FinishedAt, &r.StartedAt, &r.StartedAt},
+		require.Equal(t, []any{models.StatusSucceeded, 1, 1, new(204), &r.FinishedAt, &r.StartedAt, &r.StartedAt},
 			[]any{row.Status, row.Attempts, row.PolicyAttempts, row.LastStatusCode, row.DeliveredAt, row.FirstAttemptAt, row.LastAttemptAt})
 		require.Nil(t, row.NextAttemptAt)
 		require.Nil(t, row.LastErrorCode)
@@ -41,7 +41,7 @@ func settle(t *testing.T, w *world) {
 		require.Equal(t, models.Attempt{
 			ID: attempts[0].ID, InvocationID: id, SubscriptionID: sub.ID, Number: 1, Trigger: models.TriggerScheduled,
 			StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, URL: sub.URL, Outcome: models.AttemptFailed,
-			StatusCode: ptr(503), ErrorCode: ptr(models.AttemptStatus), ErrorMessage: &r.Error.Message,
+			StatusCode: new(503), ErrorCode: new(models.AttemptStatus), ErrorMessage: &r.Error.Message,
 			RequestHeaders: r.RequestHeaders, ResponseHeaders: r.ResponseHeaders,
 			ResponseBody: r.ResponseBody, ResponseTruncated: true,
 		}, attempts[0])
@@ -52,7 +52,7 @@ func settle(t *testing.T, w *world) {
 		w.attempt(t, w.worker(t), id, w.unreached)
 		a := w.attempts(t, id)[0]
 		require.Nil(t, a.StatusCode)
-		require.Equal(t, ptr(models.AttemptConnect), a.ErrorCode)
+		require.Equal(t, new(models.AttemptConnect), a.ErrorCode)
 		require.Empty(t, a.ResponseHeaders)
 		require.Empty(t, a.ResponseBody)
 		require.Nil(t, w.invocation(t, id).LastStatusCode)
@@ -64,7 +64,7 @@ func settle(t *testing.T, w *world) {
 		owner := w.worker(t)
 		w.attempt(t, owner, id, func() models.Result { return w.refused(500) })
 		row := w.invocation(t, id)
-		require.Equal(t, []any{models.StatusRetrying, ptr(w.in(time.Hour)), ptr(500), ptr(models.AttemptStatus)},
+		require.Equal(t, []any{models.StatusRetrying, new(w.in(time.Hour)), new(500), new(models.AttemptStatus)},
 			[]any{row.Status, row.NextAttemptAt, row.LastStatusCode, row.LastErrorCode})
 		require.Nil(t, row.DeliveredAt)
 		requireUnclaimed(t, row)
@@ -135,7 +135,7 @@ func overtaken(t *testing.T, w *world) {
 			require.NoError(t, w.Cancel(t.Context(), id))
 			w.end(t, c, result())
 			row := w.invocation(t, id)
-			require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonCancelled), 1}, []any{row.Status, row.Reason, row.Attempts})
+			require.Equal(t, []any{models.StatusCancelled, new(models.ReasonCancelled), 1}, []any{row.Status, row.Reason, row.Attempts})
 			require.Nil(t, row.NextAttemptAt)
 			require.Nil(t, row.DeliveredAt)
 			requireUnclaimed(t, row)

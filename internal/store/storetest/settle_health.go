@@ -31,10 +31,10 @@ func gone(t *testing.T, w *world) {
 		require.Equal(t, models.SubscriptionActive, w.find(t, other.ID).Status())
 		for _, cancelled := range []string{id, waiting, retrying} {
 			row := w.invocation(t, cancelled)
-			require.Equal(t, []any{models.StatusCancelled, ptr(models.ReasonSubscriptionGone)}, []any{row.Status, row.Reason})
+			require.Equal(t, []any{models.StatusCancelled, new(models.ReasonSubscriptionGone)}, []any{row.Status, row.Reason})
 			require.Nil(t, row.NextAttemptAt)
 		}
-		require.Equal(t, ptr(410), w.attempts(t, id)[0].StatusCode)
+		require.Equal(t, new(410), w.attempts(t, id)[0].StatusCode)
 		require.Equal(t, models.StatusSucceeded, w.invocation(t, done).Status)
 		require.Equal(t, models.StatusPending, w.invocation(t, theirs).Status)
 	})

@@ -59,6 +59,7 @@ func databases() map[string][]group {
 			{"subscriptions", subscriptions},
 			{"applications", applications},
 			{"keys", keys},
+			{"stats", stats},
 		},
 		"dispatch": {
 			{"invocations", dispatches},

@@ -22,7 +22,7 @@ func subscriptions(t *testing.T, w *world) {
 			w.subscription(t, app),
 			w.subscription(t, app, func(s *models.Subscription) { s.EventTypes = []string{} }),
 			w.subscription(t, app, func(s *models.Subscription) {
-				s.Name, s.Version, s.Filter = ptr("Ñame"), ptr("v1"), ptr(`payload.a == "<&>"`)
+				s.Name, s.Version, s.Filter = new("Ñame"), new("v1"), new(`payload.a == "<&>"`)
 				s.EventTypes = []string{"loan.*", "*", "1796"}
 				s.Delivery = json.RawMessage(`{"timeout": "2s",  "retry":{}}`)
 				s.Enabled, s.Verified, s.PublicKey = false, false, "whpk_x"
@@ -39,13 +39,13 @@ func subscriptions(t *testing.T, w *world) {
 	t.Run("of no event type are legal", func(t *testing.T) {
 		sub := w.subscription(t, w.application(t), func(s *models.Subscription) { s.EventTypes = nil })
 		require.Empty(t, w.find(t, sub.ID).EventTypes)
-		w.update(t, sub, func(s *models.Subscription) { s.EventTypes, s.Name = nil, ptr("x") })
+		w.update(t, sub, func(s *models.Subscription) { s.EventTypes, s.Name = nil, new("x") })
 		require.Empty(t, w.find(t, sub.ID).EventTypes)
 	})
 
 	t.Run("are changed as a whole", func(t *testing.T) {
 		app := w.application(t)
-		sub := w.subscription(t, app, func(s *models.Subscription) { s.Name, s.Delivery = ptr("old"), json.RawMessage(`{}`) })
+		sub := w.subscription(t, app, func(s *models.Subscription) { s.Name, s.Delivery = new("old"), json.RawMessage(`{}`) })
 		w.clock.Advance(time.Second)
 		changed, err := w.UpdateSubscription(t.Context(), sub.ID, func(s *models.Subscription) error {
 			s.Name, s.Delivery, s.URL, s.EventTypes = nil, nil, "https://new.example", []string{"a", "b"}

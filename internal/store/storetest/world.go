@@ -204,11 +204,11 @@ func (w *world) fireMany(
 }
 
 // fired is an application with one subscription and one invocation of it.
-func (w *world) fired(t *testing.T, changes ...func(*models.Spec)) (*models.Application, *models.Subscription, string) {
+func (w *world) fired(t *testing.T) (*models.Application, *models.Subscription, string) {
 	t.Helper()
 	app := w.application(t)
 	sub := w.subscription(t, app)
-	return app, sub, w.fire(t, app, sub, changes...)
+	return app, sub, w.fire(t, app, sub)
 }
 
 // invocation reads one row.
@@ -277,7 +277,5 @@ func atOnce(n int, do func(i int)) {
 	close(start)
 	group.Wait()
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func number(i int) string { return fmt.Sprintf("%04d", i) }
