@@ -16,7 +16,7 @@ import (
 )
 
 // version is set by the linker at a release.
-var version = "0.1.0-dev" //nolint:gochecknoglobals // the linker needs a variable
+var version = "0.1.0-dev"
 
 // cli is the command line; kong reads it from the tags.
 type cli struct {

@@ -60,11 +60,28 @@ func (a *Activities) launch(ctx context.Context, claim *models.Claim) *flight {
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		defer a.flights.land(fl)
-		fl.settlement = claim.Settle(a.Sender.Send(ctx, claim))
+		fl.settlement = claim.Settle(a.send(ctx, claim))
 		fl.kept = a.settle(ctx, fl.settlement)
 		a.Observer.Attempted(ctx, fl.settlement, fl.kept)
 	}()
 	return fl
+}
+
+// send is Sender.Send that survives a panic: no event may take the process, and every delivery in it, down again and
+// again. The attempt counts against the policy, so that it ends.
+func (a *Activities) send(ctx context.Context, claim *models.Claim) (result models.Result) {
+	started := a.Now()
+	defer func() {
+		if fault := recover(); fault != nil {
+			a.Logger.ErrorContext(ctx, "panic while sending", "invocation_id", claim.InvocationID, "panic", fault)
+			result = models.Result{
+				StartedAt: started, FinishedAt: a.Now(), Outcome: models.AttemptFailed,
+				RequestHeaders: []models.Header{}, ResponseHeaders: []models.Header{},
+				Error: &models.AttemptError{Code: models.AttemptInterrupted, Message: "the attempt failed inside Posthorn"},
+			}
+		}
+	}()
+	return a.Sender.Send(ctx, claim)
 }
 
 // Bounds of the wait between two tries to settle.

@@ -25,13 +25,13 @@ func (a *App) startAPI(ctx context.Context) error {
 		return nil
 	}
 	if !a.roles.Worker {
-		a.startNotifier()
+		a.startNotifier(ctx)
 	}
 	dependencies, err := a.apiDependencies()
 	if err != nil {
 		return err
 	}
-	handler, err := api.New(dependencies)
+	handler, err := api.New(dependencies) //nolint:contextcheck // each request brings its own
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ const notifyEvery = 50 * time.Millisecond
 
 // startNotifier wakes the workers of other processes after commits: at once, and then no more than twenty times a
 // second.
-func (a *App) startNotifier() {
+func (a *App) startNotifier(ctx context.Context) {
 	committed := make(chan struct{}, 1)
 	a.wake = func() {
 		select {
@@ -110,7 +110,7 @@ func (a *App) startNotifier() {
 		default:
 		}
 	}
-	a.background("notifier", func(ctx context.Context) {
+	a.background(ctx, "notifier", func(ctx context.Context) {
 		for {
 			select {
 			case <-ctx.Done():

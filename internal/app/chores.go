@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/posthorn/posthorn/internal/config"
@@ -22,20 +21,10 @@ func withStore(ctx context.Context, cfg config.Config, fn func(*store.Store) err
 	return fn(opened)
 }
 
-func withPool(ctx context.Context, cfg config.Config, fn func(*sql.DB, migrations.Dialect) error) error {
-	return withStore(ctx, cfg, func(s *store.Store) error {
-		pool, err := s.SQL()
-		if err != nil {
-			return err
-		}
-		return fn(pool, s.Dialect())
-	})
-}
-
 // MigrateUp brings the database to the newest schema and returns the versions applied.
 func MigrateUp(ctx context.Context, cfg config.Config) (versions []int64, err error) {
-	err = withPool(ctx, cfg, func(pool *sql.DB, d migrations.Dialect) error {
-		versions, err = migrations.Up(ctx, pool, d)
+	err = withStore(ctx, cfg, func(s *store.Store) error {
+		versions, err = s.MigrateUp(ctx)
 		return err
 	})
 	return versions, err
@@ -43,8 +32,8 @@ func MigrateUp(ctx context.Context, cfg config.Config) (versions []int64, err er
 
 // MigrateDown takes back the newest migration and returns its version.
 func MigrateDown(ctx context.Context, cfg config.Config) (version int64, err error) {
-	err = withPool(ctx, cfg, func(pool *sql.DB, d migrations.Dialect) error {
-		version, err = migrations.Down(ctx, pool, d)
+	err = withStore(ctx, cfg, func(s *store.Store) error {
+		version, err = s.MigrateDown(ctx)
 		return err
 	})
 	return version, err
@@ -52,8 +41,8 @@ func MigrateDown(ctx context.Context, cfg config.Config) (version int64, err err
 
 // MigrateStatus lists the migrations.
 func MigrateStatus(ctx context.Context, cfg config.Config) (list []migrations.Status, err error) {
-	err = withPool(ctx, cfg, func(pool *sql.DB, d migrations.Dialect) error {
-		list, err = migrations.List(ctx, pool, d)
+	err = withStore(ctx, cfg, func(s *store.Store) error {
+		list, err = s.Migrations(ctx)
 		return err
 	})
 	return list, err

@@ -14,7 +14,6 @@ import (
 	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/internal/egress"
 	"github.com/posthorn/posthorn/internal/secret"
-	"github.com/posthorn/posthorn/migrations"
 )
 
 // completeEmbedded makes what the embedded mode needs and nobody configured: the data folder, an operator key, a
@@ -98,11 +97,7 @@ func egressConfig(cfg config.Config, roles Roles) (egress.Config, error) {
 
 // checkSchema refuses to work on a database that lacks migrations.
 func (a *App) checkSchema(ctx context.Context) error {
-	pool, err := a.store.SQL()
-	if err != nil {
-		return err
-	}
-	pending, err := migrations.Pending(ctx, pool, a.store.Dialect())
+	pending, err := a.store.PendingMigrations(ctx)
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}

@@ -13,7 +13,8 @@ import (
 
 func TestAHangingSiblingDelaysNobody(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		hanging := newSink(t, answer{hang: true})
 		healthy := newSink(t, status(500, 200)...)
 		app := w.application("standard", `{"timeout":"10s","retry":{"kind":"fixed","interval":"20ms","max_attempts":9}}`)
@@ -31,7 +32,8 @@ func TestAHangingSiblingDelaysNobody(t *testing.T) {
 func TestAThousandSubscriptionsOfOneEventAllGetIt(t *testing.T) {
 	t.Parallel()
 	const subscriptions = 1000
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		var hits atomic.Int64
 		seen := make([]atomic.Int64, subscriptions)
 		receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

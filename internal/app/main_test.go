@@ -38,7 +38,7 @@ func child(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println(a.URL())
+	_, _ = fmt.Fprintln(os.Stdout, a.URL())
 	<-ctx.Done()
 	ending, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -59,12 +59,12 @@ type sharedWorlds struct {
 }
 
 // onEach runs the test on both databases, in parallel.
-func onEach(t *testing.T, test func(t *testing.T, w *world)) {
+func onEach(t *testing.T, test func(w *world)) {
 	t.Helper()
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
-			test(t, shared.on(t, database))
+			test(shared.on(t, database))
 		})
 	}
 }
@@ -77,7 +77,7 @@ func (s *sharedWorlds) on(t *testing.T, database string) *world {
 	if w, ok := s.worlds[database]; ok {
 		return w.at(t)
 	}
-	dir, err := os.MkdirTemp("", "posthorn-test-")
+	dir, err := os.MkdirTemp("", "posthorn-test-") //nolint:usetesting // it outlives the test that asked first
 	if err != nil {
 		t.Fatal(err)
 	}

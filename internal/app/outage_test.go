@@ -46,7 +46,7 @@ func external(t *testing.T, database, temporal string) config.Config {
 // temporalAt runs a Temporal server of its own on the folder and the address (port 0 = any).
 func temporalAt(t *testing.T, dir, address string) *temporaldev.Server {
 	t.Helper()
-	server, err := temporaldev.Start(context.Background(), temporaldev.Options{
+	server, err := temporaldev.Start(context.WithoutCancel(t.Context()), temporaldev.Options{
 		Dir: dir, Address: address, UIAddress: "off", SearchAttributes: workflows.SearchAttributes(), Logger: quietLog(),
 	})
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func temporalAt(t *testing.T, dir, address string) *temporaldev.Server {
 
 func stopTemporal(t *testing.T, server *temporaldev.Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
 	require.NoError(t, server.Stop(ctx))
 }
@@ -118,7 +118,7 @@ func TestAPIAcceptsWithoutAnyTemporal(t *testing.T) {
 
 func (w *world) status(path string) int {
 	w.t.Helper()
-	got, _, _ := w.raw("GET", path, nil, nil)
+	got, _ := w.raw("GET", path, nil, nil)
 	return got
 }
 
@@ -148,7 +148,7 @@ func spawn(t *testing.T, dir, database string) (*world, *exec.Cmd) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(context.Background(), self) //nolint:gosec // the test's own binary
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), self) //nolint:gosec // the test's own binary
 	cmd.Env = append(os.Environ(), "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_DATABASE="+database)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -12,7 +12,8 @@ const anHour = `{"retry":{"kind":"fixed","interval":"1h","max_attempts":5}}`
 
 func TestRedeliverDuringBackoffAttemptsAtOnceAndEndsTheSchedule(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(500, 503, 200)...)
 		app := w.application("standard", anHour)
 		w.subscription(app, receiver.URL, nil)
@@ -37,7 +38,8 @@ func TestRedeliverDuringBackoffAttemptsAtOnceAndEndsTheSchedule(t *testing.T) {
 
 func TestRedeliverOfAClosedInvocationStartsANewRun(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(200)...)
 		app := w.application("standard", "")
 		w.subscription(app, receiver.URL, nil)
@@ -56,7 +58,8 @@ func TestRedeliverOfAClosedInvocationStartsANewRun(t *testing.T) {
 
 func TestRedeliverBeforeTheFirstAttemptIsDue(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t)
 		app := w.application("standard", "")
 		w.subscription(app, receiver.URL, nil)
@@ -72,7 +75,8 @@ func inAnHour() string { return time.Now().Add(time.Hour).UTC().Format(time.RFC3
 
 func TestCancelDuringBackoffEndsItWithoutAnotherRequest(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(500)...)
 		app := w.application("standard", `{"retry":{"kind":"fixed","interval":"500ms","max_attempts":50}}`)
 		w.subscription(app, receiver.URL, nil)
@@ -90,7 +94,8 @@ func TestCancelDuringBackoffEndsItWithoutAnotherRequest(t *testing.T) {
 
 func TestTHR21_CancelledBeforeItIsDueNeverFires(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t)
 		app := w.application("standard", "")
 		w.subscription(app, receiver.URL, nil)
@@ -107,7 +112,8 @@ func TestTHR21_CancelledBeforeItIsDueNeverFires(t *testing.T) {
 
 func TestForeignInvocationsAreNotFound(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(500)...)
 		app := w.application("standard", anHour)
 		w.subscription(app, receiver.URL, nil)
@@ -125,7 +131,8 @@ func TestForeignInvocationsAreNotFound(t *testing.T) {
 
 func TestVIV32_DisabledSubscriptionPausesAndResumes(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(500)...)
 		app := w.application("standard", `{"retry":{"kind":"fixed","interval":"300ms","max_attempts":500}}`)
 		sub := "/v1/subscriptions/" + w.subscription(app, receiver.URL, nil)["id"].(string)
@@ -143,7 +150,8 @@ func TestVIV32_DisabledSubscriptionPausesAndResumes(t *testing.T) {
 
 func TestDeletedSubscriptionGetsNothingMore(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(500)...)
 		app := w.application("standard", `{"retry":{"kind":"fixed","interval":"200ms","max_attempts":500}}`)
 		sub := w.subscription(app, receiver.URL, nil)["id"].(string)
@@ -160,7 +168,8 @@ func TestDeletedSubscriptionGetsNothingMore(t *testing.T) {
 
 func TestBRI10_TestEventIsSentOnce(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(500)...)
 		app := w.application("standard", "")
 		sub := w.subscription(app, receiver.URL, object{"event_types": []string{"other.type"}})["id"].(string)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -68,9 +69,7 @@ func newSink(t *testing.T, script ...answer) *sink {
 		if a.after > 0 {
 			<-time.After(a.after)
 		}
-		for name, values := range a.header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), a.header)
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)
 	}))
@@ -133,9 +132,9 @@ func (s *sink) await(n int) []request {
 }
 
 // quiet fails the test if another request arrives within the time.
-func (s *sink) quiet(for_ time.Duration) {
+func (s *sink) quiet(span time.Duration) {
 	s.t.Helper()
 	before := len(s.got())
-	<-time.After(for_)
+	<-time.After(span)
 	require.Len(s.t, s.got(), before, "no further request was expected")
 }

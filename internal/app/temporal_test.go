@@ -29,7 +29,8 @@ func (w *world) workflowCloses(id string) string {
 
 func TestTemporalShowsAttemptLastFailureAndNextRetry(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, status(503)...)
 		app := w.application("standard", `{"retry":{"kind":"schedule","delays":["20ms","20ms","1h"]}}`)
 		sub := w.subscription(app, receiver.URL, nil)["id"].(string)
@@ -77,7 +78,8 @@ func (w *world) found(query, workflowID string) bool {
 
 func TestNoPayloadURLOrSecretIsInAHistory(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, w *world) {
+	onEach(t, func(w *world) {
+		t := w.t
 		receiver := newSink(t, answer{status: 500, body: "canary-answer"}, answer{status: 200})
 		app := w.application("standard", `{"retry":{"kind":"fixed","interval":"20ms"}}`)
 		sub := w.subscription(app, receiver.URL+"/canary-path", object{"headers": object{"X-Canary": "canary-header"}})

@@ -44,7 +44,7 @@ func (a *App) startWorker(ctx context.Context) error {
 		Gatekeeper: a.store, Sender: a.sender(), Observer: a.metrics, Owner: a.owner, Now: time.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
-	a.background("renewal of the lease", func(ctx context.Context) { a.renew(ctx) })
+	a.background(ctx, "renewal of the lease", a.renew)
 	a.onStop("attempts in flight", acts.Drain)
 
 	sdkworker.SetBinaryChecksum(a.version) // else the SDK reads the whole binary to make one: 0.4 s at every start
@@ -53,18 +53,18 @@ func (a *App) startWorker(ctx context.Context) error {
 		return fmt.Errorf("start worker: %w", err)
 	}
 	a.onStop("worker", func(context.Context) error { w.Stop(); return nil })
-	a.startDispatcher()
+	a.startDispatcher(ctx)
 	return nil
 }
 
-func (a *App) startDispatcher() {
+func (a *App) startDispatcher(ctx context.Context) {
 	d := dispatch.New(dispatch.Options{
 		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: time.Now,
 		Unsearchable: len(a.temporal.missing) > 0,
 	})
 	a.wake = d.Wake
-	a.background("dispatcher", d.Run)
-	a.background("listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })
+	a.background(ctx, "dispatcher", d.Run)
+	a.background(ctx, "listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })
 }
 
 func (a *App) renew(ctx context.Context) {
@@ -82,9 +82,9 @@ func (a *App) renew(ctx context.Context) {
 	}
 }
 
-// background runs fn until Stop reaches it.
-func (a *App) background(name string, fn func(ctx context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
+// background runs fn until Stop reaches it; ctx gives values, its end does not matter.
+func (a *App) background(ctx context.Context, name string, fn func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() { fn(ctx) })
 	a.onStop(name, func(context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"testing"
@@ -61,7 +62,8 @@ func start(t *testing.T, cfg config.Config, roles app.Roles) *world {
 // boot is start without the clean-up: for tests that stop it themselves.
 func boot(t *testing.T, cfg config.Config, roles app.Roles) *world {
 	t.Helper()
-	a, err := app.Start(context.Background(), cfg, roles, "test", quietLog())
+	// The test's own context ends before its clean-ups, which stop the app.
+	a, err := app.Start(context.WithoutCancel(t.Context()), cfg, roles, "test", quietLog())
 	require.NoError(t, err)
 	return &world{t: t, app: a, cfg: cfg, key: cfg.OperatorKey, url: a.URL()}
 }
@@ -92,22 +94,20 @@ func (w *world) at(t *testing.T) *world {
 // object is a JSON object as a test reads it.
 type object map[string]any
 
-// raw sends a request and returns status, headers and body.
-func (w *world) raw(method, path string, body []byte, header http.Header) (int, http.Header, []byte) {
+// raw sends a request and returns status and body.
+func (w *world) raw(method, path string, body []byte, header http.Header) (int, []byte) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, bytes.NewReader(body))
 	require.NoError(w.t, err)
 	req.Header.Set("Authorization", "Bearer "+w.key)
 	req.Header.Set("Content-Type", "application/json")
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(w.t, err)
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	require.NoError(w.t, err)
-	return res.StatusCode, res.Header, answer
+	return res.StatusCode, answer
 }
 
 // call sends body as JSON (nil = none), requires the status and returns the answer's object; nil when empty.
@@ -121,7 +121,7 @@ func (w *world) call(method, path string, body any, want int) object {
 		encoded, err = json.Marshal(body)
 		require.NoError(w.t, err)
 	}
-	got, _, answer := w.raw(method, path, encoded, nil)
+	got, answer := w.raw(method, path, encoded, nil)
 	require.Equalf(w.t, want, got, "%s %s: %s", method, path, answer)
 	if len(answer) == 0 {
 		return nil
@@ -145,9 +145,7 @@ func (w *world) application(profile, overrides string) string {
 func (w *world) subscription(app, url string, more object) object {
 	w.t.Helper()
 	body := object{"url": url}
-	for k, v := range more {
-		body[k] = v
-	}
+	maps.Copy(body, more)
 	if body["event_types"] == nil {
 		body["event_types"] = []string{"*"}
 	}

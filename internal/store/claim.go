@@ -199,11 +199,15 @@ func (r *round) held(c *candidate) (bool, error) {
 			return false, err
 		}
 	}
-	if r.alive[*c.ClaimOwner] {
+	if r.alive[*c.ClaimOwner] && r.now.Sub(*c.ClaimedAt) < maxClaim {
 		return true, nil
 	}
 	return false, r.interrupt(c)
 }
+
+// maxClaim is the longest that any claim lives: an attempt takes 60 s at most, the rest is for settling. A claim
+// whose answer got lost on its way to a live owner would otherwise hold its invocation until that process ends.
+const maxClaim = 2 * time.Minute
 
 // interrupt records the attempt of a dead owner. It counts as an attempt, but not against the policy: the fault is
 // ours, and nobody knows whether the receiver saw it.

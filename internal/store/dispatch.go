@@ -93,10 +93,11 @@ func (s *Store) reviveOverdue(tx *gorm.DB, limit int) (int, error) {
 	done := tx.Exec("UPDATE invocations SET dispatch_after = ?, overdue = overdue + 1 WHERE id IN ("+
 		"SELECT id FROM invocations WHERE next_attempt_at <= CAST(? AS bigint) - CAST(? AS bigint) * overdue AND next_attempt_at <= ?"+
 		" AND status IN ('pending', 'retrying') AND dispatch_after IS NULL AND NOT parked"+
-		" AND (claim_token IS NULL OR claim_owner NOT IN (SELECT id FROM workers WHERE renewed_at > ?))"+
+		" AND (claim_token IS NULL OR claimed_at < ?"+
+		" OR claim_owner NOT IN (SELECT id FROM workers WHERE renewed_at > ?))"+
 		" ORDER BY next_attempt_at LIMIT ?"+s.skipLocked()+")",
 		micros(now), micros(now.Add(-OverdueAfter)), OverdueAfter.Microseconds(), micros(now.Add(-OverdueAfter)),
-		micros(now.Add(-Lease)), limit)
+		micros(now.Add(-maxClaim)), micros(now.Add(-Lease)), limit)
 	return int(done.RowsAffected), done.Error
 }
 

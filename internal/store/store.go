@@ -158,16 +158,6 @@ func (s *Store) Dialect() migrations.Dialect { return s.dialect }
 // SQL is the pool for migrations.
 func (s *Store) SQL() (*sql.DB, error) { return s.db.DB() }
 
-// Migrate brings the schema up to date.
-func (s *Store) Migrate(ctx context.Context) error {
-	pool, err := s.SQL()
-	if err != nil {
-		return err
-	}
-	_, err = migrations.Up(ctx, pool, s.dialect)
-	return err
-}
-
 func (s *Store) postgres() bool { return s.dialect == migrations.Postgres }
 
 // read gives a handle for queries outside a transaction.
