@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 const codeMethodNotAllowed models.Code = "method_not_allowed"
 
 // Problem is the body of every error answer (RFC 9457).
-type Problem struct {
+type Problem struct { //nolint:errname // the word of RFC 9457, and of the OpenAPI document
 	Type   string      `json:"type" doc:"Always about:blank; the code tells problems apart." example:"about:blank"`
 	Title  string      `json:"title" doc:"The status in words." example:"Unprocessable Entity"`
 	Status int         `json:"status" doc:"The HTTP status." example:"422"`
@@ -142,9 +143,7 @@ func (s *server) ownErrors(ctx huma.Context, _ string, v any) (any, error) {
 // writeProblem answers outside of Huma.
 func (s *server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problem(r.Context(), err)
-	for name, values := range p.headers {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.headers)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	s.write(r.Context(), w, p)

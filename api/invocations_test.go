@@ -12,11 +12,14 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
+// bootID is that of the worker that settle plays.
+const bootID = "01a20000-0000-7000-8000-000000000001"
+
 // settle makes one attempt at an invocation as a worker would, answered with the status.
 func settle(t *testing.T, w *world, id string, status int) {
 	t.Helper()
-	require.NoError(t, w.store.RenewWorker(t.Context(), "w1"))
-	gates, err := w.store.Claim(t.Context(), "w1", []string{id})
+	require.NoError(t, w.store.RenewWorker(t.Context(), bootID))
+	gates, err := w.store.Claim(t.Context(), bootID, []string{id})
 	require.NoError(t, err)
 	require.Len(t, gates, 1)
 	require.Equal(t, models.VerdictGranted, gates[0].Verdict)
@@ -170,7 +173,8 @@ func TestSendATest(t *testing.T) {
 	require.Equal(t, "failed", failed["status"], "one attempt")
 	entry := w.op("GET", "/v1/invocations/"+id+"/logs", "").is(200)["items"].([]any)[0].(map[string]any)
 	require.Equal(t, "test", entry["trigger"])
-	require.Equal(t, `{"type":"webhook.test"}`, entry["request"].(map[string]any)["body"])
+	const sent = `{"type":"webhook.test"}`
+	require.Equal(t, sent, entry["request"].(map[string]any)["body"]) //nolint:testifylint // byte for byte
 	list := w.op("GET", "/v1/applications/"+own.app+"/invocations?include=payload&event_type=webhook.test", "").is(200)
 	require.Len(t, list["items"], 1)
 

@@ -3,8 +3,10 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,7 +146,7 @@ func TestBadEventsAreRefusedAndNotStored(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		events, _, err := w.store.Events(context.Background(), models.EventFilter{ApplicationID: app}, models.Page{Limit: 10})
+		events, _, err := w.store.Events(context.WithoutCancel(t.Context()), models.EventFilter{ApplicationID: app}, models.Page{Limit: 10})
 		require.NoError(t, err)
 		require.Empty(t, events)
 	})
@@ -201,7 +203,7 @@ func TestBatch(t *testing.T) {
 	codes := make([]string, len(results))
 	for i, r := range results {
 		result := r.(map[string]any)
-		require.EqualValues(t, fmt.Sprint(i), result["index"])
+		require.Equal(t, json.Number(strconv.Itoa(i)), result["index"])
 		if refusal, ok := result["error"].(map[string]any); ok {
 			codes[i] = refusal["code"].(string)
 			require.Nil(t, result["id"])
@@ -236,7 +238,7 @@ func TestBatchBounds(t *testing.T) {
 	page := w.op("GET", "/v1/applications/"+app+"/events?limit=500", "").is(200)
 	require.Len(t, page["items"], 500, "in the order of the batch, newest first")
 	last := page["items"].([]any)[0].(map[string]any)
-	require.EqualValues(t, "500", fmt.Sprint(last["sequence"]))
+	require.Equal(t, "500", fmt.Sprint(last["sequence"]))
 }
 
 type brokenIngest struct{ err error }

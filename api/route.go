@@ -85,7 +85,7 @@ func read[I, O any](fn func(*server, context.Context, *call, *I) (O, error)) reg
 			documentErrors(&op, http.StatusBadRequest)
 		}
 		huma.Register(s.huma, op, func(ctx context.Context, in *I) (*answer[O], error) {
-			return run(s, ctx, func(c *call) (O, error) { return fn(s, ctx, c, in) })
+			return run(ctx, s, func(c *call) (O, error) { return fn(s, ctx, c, in) })
 		})
 	}
 }
@@ -108,7 +108,7 @@ func withBody[B, O any](required bool, fn func(*server, context.Context, *call, 
 		op := s.operation(r)
 		documentErrors(&op, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
 		huma.Register(s.huma, op, func(ctx context.Context, _ *struct{}) (*answer[O], error) {
-			return run(s, ctx, func(c *call) (O, error) {
+			return run(ctx, s, func(c *call) (O, error) {
 				body := new(B)
 				if err := readBody(c.request, required, body); err != nil {
 					var none O
@@ -127,7 +127,7 @@ func remove(fn func(*server, context.Context, *call) error) registration {
 	return func(s *server, r route) {
 		r.status = http.StatusNoContent
 		huma.Register(s.huma, s.operation(r), func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-			_, err := run(s, ctx, func(c *call) (nothing, error) { return nothing{}, fn(s, ctx, c) })
+			_, err := run(ctx, s, func(c *call) (nothing, error) { return nothing{}, fn(s, ctx, c) })
 			return nil, err
 		})
 	}
@@ -161,7 +161,7 @@ func setPathValues(c *gin.Context) {
 }
 
 // run is around every handler: what is the same for all of them, and their errors.
-func run[O any](s *server, ctx context.Context, handle func(*call) (O, error)) (*answer[O], error) {
+func run[O any](ctx context.Context, s *server, handle func(*call) (O, error)) (*answer[O], error) {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
 		return nil, s.problem(ctx, errors.New("the route has no authorisation"))

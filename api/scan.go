@@ -2,39 +2,39 @@ package api
 
 import (
 	"encoding/json"
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
 
-// member is one member of a JSON object; its value is byte for byte what the client sent.
-type member struct {
-	name  string
-	value []byte
-}
-
-// members splits a valid JSON object, in its order, duplicates included.
-func members(object []byte) []member {
-	var found []member
-	for i := skipSpace(object, 1); object[i] != '}'; {
-		end := skipString(object, i)
-		name, _ := unquote(object[i:end])
-		i = skipSpace(object, skipSpace(object, end)+1) // behind the colon
-		end = skipValue(object, i)
-		found = append(found, member{name: name, value: object[i:end]})
-		i = skipComma(object, end)
+// members yields the members of a valid JSON object, in its order, duplicates included. A value is byte for byte what
+// the client sent.
+func members(object []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for i := skipSpace(object, 1); object[i] != '}'; {
+			end := skipString(object, i)
+			name, _ := unquote(object[i:end])
+			i = skipSpace(object, skipSpace(object, end)+1) // behind the colon
+			end = skipValue(object, i)
+			if !yield(name, object[i:end]) {
+				return
+			}
+			i = skipComma(object, end)
+		}
 	}
-	return found
 }
 
-// elements splits a valid JSON array.
-func elements(array []byte) [][]byte {
-	var found [][]byte
+// elements splits a valid JSON array; false when it has more than most elements.
+func elements(array []byte, most int) (found [][]byte, ok bool) {
 	for i := skipSpace(array, 1); array[i] != ']'; {
+		if len(found) == most {
+			return nil, false
+		}
 		end := skipValue(array, i)
 		found = append(found, array[i:end])
 		i = skipComma(array, end)
 	}
-	return found
+	return found, true
 }
 
 // skipValue returns where the value that starts at i ends.

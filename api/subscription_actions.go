@@ -60,7 +60,7 @@ func (s *server) testSubscription(ctx context.Context, c *call, _ *nothing) (Inv
 	}
 	spec, err := p.WithDelivery(c.subscription.Delivery)
 	if err != nil {
-		return InvocationRef{}, err
+		return InvocationRef{}, ours(err)
 	}
 	stored, err := spec.Store()
 	if err != nil {

@@ -44,7 +44,7 @@ type SubscriptionEvents struct {
 func subscriptionView(p *profiles.Profile, sub *models.Subscription) (Subscription, error) {
 	spec, err := p.WithDelivery(sub.Delivery)
 	if err != nil {
-		return Subscription{}, err
+		return Subscription{}, ours(err)
 	}
 	headers := make(map[string]string, len(sub.Secrets.Headers))
 	for _, h := range sub.Secrets.Headers {

@@ -88,12 +88,16 @@ func (h *headerMap) decodeJSON(text []byte, place string, fault func(place, form
 		fault(place, "must be an object of header names and values")
 		return
 	}
-	for _, m := range members(text) {
-		value, ok := unquote(m.value)
-		if !ok {
-			fault(join(place, m.name), "must be a string")
+	for name, text := range members(text) {
+		if len(*h) == maxElements {
+			fault(place, "must not list more than %d", maxElements)
+			return
 		}
-		*h = append(*h, models.Header{Name: m.name, Value: value})
+		value, ok := unquote(text)
+		if !ok {
+			fault(join(place, name), "must be a string")
+		}
+		*h = append(*h, models.Header{Name: name, Value: value})
 	}
 }
 

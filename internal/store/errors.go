@@ -107,7 +107,8 @@ func hidePassword(err error) error {
 	}
 	cause := errors.Unwrap(bad)
 	if _, malformed := url.Parse(bad.ConnString); malformed != nil || cause == nil {
-		return errors.New("the database URL cannot be parsed: in a user or password, / ? # @ : % are written %2F %3F %23 %40 %3A %25")
+		return errors.New("the database URL cannot be parsed: " +
+			"in a user or password, / ? # @ : % are written %2F %3F %23 %40 %3A %25")
 	}
 	return fmt.Errorf("the database URL cannot be used: %w", cause)
 }

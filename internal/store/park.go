@@ -62,7 +62,9 @@ func (r *round) atMaxInFlight(c *candidate) (bool, error) {
 	var inFlight int64
 	err := r.tx.Model(&models.Invocation{}).
 		Where("subscription_id = ? AND claim_token IS NOT NULL", c.SubscriptionID).
-		Where("claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)", micros(r.now.Add(-Lease))). // the dead send nothing
+		// as in held: an attempt that nobody sends any more may be that of a cancelled invocation, never asked for again
+		Where("claimed_at > ?", micros(r.now.Add(-maxClaim))).
+		Where("claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)", micros(r.now.Add(-Lease))).
 		Count(&inFlight).Error
 	for i := range r.candidates { // granted in this round, not yet stored
 		other := &r.candidates[i]

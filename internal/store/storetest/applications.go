@@ -143,7 +143,9 @@ func keys(t *testing.T, w *world) {
 	})
 
 	t.Run("expire", func(t *testing.T) {
-		k := &models.Key{ID: "short", Role: models.RoleMember, Digest: []byte{1}, CreatedAt: w.now(), ExpiresAt: new(w.in(time.Hour))}
+		k := &models.Key{
+			ID: "short", Role: models.RoleMember, Digest: []byte{1}, CreatedAt: w.now(), ExpiresAt: new(w.in(time.Hour)),
+		}
 		require.NoError(t, w.CreateKey(t.Context(), k))
 		found, err := w.Key(t.Context(), k.ID)
 		require.NoError(t, err)

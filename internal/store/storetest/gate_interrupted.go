@@ -37,7 +37,8 @@ func interrupted(t *testing.T, w *world) {
 			RequestHeaders: []models.Header{}, ResponseHeaders: []models.Header{},
 		}, attempts[0])
 		row := w.invocation(t, id)
-		require.Equal(t, []any{1, 0, new(models.AttemptInterrupted)}, []any{row.Attempts, row.PolicyAttempts, row.LastErrorCode})
+		require.Equal(t, []any{1, 0, new(models.AttemptInterrupted)},
+			[]any{row.Attempts, row.PolicyAttempts, row.LastErrorCode})
 
 		w.end(t, c, w.refused(500))
 		row = w.invocation(t, id)

@@ -126,7 +126,7 @@ func secrets(t *testing.T, w *world) {
 		require.NoError(t, err)
 		require.NotEmpty(t, files)
 		for _, name := range files {
-			raw, err := os.ReadFile(name) //nolint:gosec // the test's own database
+			raw, err := os.ReadFile(name)
 			require.NoError(t, err)
 			require.NotContains(t, string(raw), "canary", name)
 		}
@@ -134,7 +134,8 @@ func secrets(t *testing.T, w *world) {
 
 	t.Run("do not open in another row", func(t *testing.T) {
 		stolen := w.subscription(t, app)
-		w.exec(t, "UPDATE subscriptions SET sealed = (SELECT sealed FROM subscriptions WHERE id = '"+sub.ID+"') WHERE id = ?", stolen.ID)
+		w.exec(t, "UPDATE subscriptions SET sealed = (SELECT sealed FROM subscriptions WHERE id = '"+sub.ID+"')"+
+			" WHERE id = ?", stolen.ID)
 		_, err := w.Subscription(t.Context(), stolen.ID)
 		require.Error(t, err)
 		require.NotContains(t, err.Error(), "canary")

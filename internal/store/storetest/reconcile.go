@@ -74,7 +74,8 @@ func reconcile(t *testing.T, w *world) {
 				w.settled(t, app, sub, status) // the pending one still waits for its dispatch
 			}
 		}
-		w.exec(t, "UPDATE invocations SET next_attempt_at = next_attempt_at + 3600000000 WHERE status = 'retrying' AND application_id = ?", app.ID)
+		w.exec(t, "UPDATE invocations SET next_attempt_at = next_attempt_at + 3600000000"+
+			" WHERE status = 'retrying' AND application_id = ?", app.ID)
 		w.clock.Advance(time.Hour)
 		require.Zero(t, w.reconciled(t))
 	})

@@ -19,8 +19,10 @@ func settle(t *testing.T, w *world) {
 		r := w.delivered()
 		w.end(t, c, r)
 		row := w.invocation(t, id)
-		require.Equal(t, []any{models.StatusSucceeded, 1, 1, new(204), &r.FinishedAt, &r.StartedAt, &r.StartedAt},
-			[]any{row.Status, row.Attempts, row.PolicyAttempts, row.LastStatusCode, row.DeliveredAt, row.FirstAttemptAt, row.LastAttemptAt})
+		require.Equal(t, []any{models.StatusSucceeded, 1, 1, new(204)},
+			[]any{row.Status, row.Attempts, row.PolicyAttempts, row.LastStatusCode})
+		require.Equal(t, []*time.Time{&r.FinishedAt, &r.StartedAt, &r.StartedAt},
+			[]*time.Time{row.DeliveredAt, row.FirstAttemptAt, row.LastAttemptAt})
 		require.Nil(t, row.NextAttemptAt)
 		require.Nil(t, row.LastErrorCode)
 		requireUnclaimed(t, row)
@@ -135,7 +137,8 @@ func overtaken(t *testing.T, w *world) {
 			require.NoError(t, w.Cancel(t.Context(), id))
 			w.end(t, c, result())
 			row := w.invocation(t, id)
-			require.Equal(t, []any{models.StatusCancelled, new(models.ReasonCancelled), 1}, []any{row.Status, row.Reason, row.Attempts})
+			require.Equal(t, []any{models.StatusCancelled, new(models.ReasonCancelled), 1},
+				[]any{row.Status, row.Reason, row.Attempts})
 			require.Nil(t, row.NextAttemptAt)
 			require.Nil(t, row.DeliveredAt)
 			requireUnclaimed(t, row)

@@ -45,7 +45,9 @@ func subscriptions(t *testing.T, w *world) {
 
 	t.Run("are changed as a whole", func(t *testing.T) {
 		app := w.application(t)
-		sub := w.subscription(t, app, func(s *models.Subscription) { s.Name, s.Delivery = new("old"), json.RawMessage(`{}`) })
+		sub := w.subscription(t, app, func(s *models.Subscription) {
+			s.Name, s.Delivery = new("old"), json.RawMessage(`{}`)
+		})
 		w.clock.Advance(time.Second)
 		changed, err := w.UpdateSubscription(t.Context(), sub.ID, func(s *models.Subscription) error {
 			s.Name, s.Delivery, s.URL, s.EventTypes = nil, nil, "https://new.example", []string{"a", "b"}
@@ -104,28 +106,27 @@ func subscriptions(t *testing.T, w *world) {
 
 	t.Run("come newest first by status and event type", func(t *testing.T) {
 		app := w.application(t)
-		want := map[models.SubscriptionStatus]*models.Subscription{
-			models.SubscriptionActive:     w.subscription(t, app),
-			models.SubscriptionDisabled:   w.subscription(t, app, func(s *models.Subscription) { s.Enabled, s.Verified = false, false }),
-			models.SubscriptionUnverified: w.subscription(t, app, func(s *models.Subscription) { s.Verified, s.Failing = false, true }),
-			models.SubscriptionFailing:    w.subscription(t, app, func(s *models.Subscription) { s.Failing = true }),
-			models.SubscriptionGone:       w.subscription(t, app, func(s *models.Subscription) { s.Gone, s.Enabled = true, false }),
-		}
-		for status, sub := range want {
-			rows, _, err := w.Subscriptions(t.Context(), store.SubscriptionFilter{ApplicationID: app.ID, Status: status}, store.Page{Limit: 10})
+		filtered := func(f store.SubscriptionFilter) []models.Subscription {
+			f.ApplicationID = app.ID
+			rows, _, err := w.Subscriptions(t.Context(), f, store.Page{Limit: 10})
 			require.NoError(t, err)
-			require.Equal(t, []models.Subscription{*sub}, rows, "status %s", status)
-			require.Equal(t, status, rows[0].Status())
+			return rows
 		}
-		rows, _, err := w.Subscriptions(t.Context(), store.SubscriptionFilter{ApplicationID: app.ID, Status: "?"}, store.Page{Limit: 10})
-		require.NoError(t, err)
-		require.Empty(t, rows)
+		for status, change := range map[models.SubscriptionStatus]func(*models.Subscription){
+			models.SubscriptionActive:     func(*models.Subscription) {},
+			models.SubscriptionDisabled:   func(s *models.Subscription) { s.Enabled, s.Verified = false, false },
+			models.SubscriptionUnverified: func(s *models.Subscription) { s.Verified, s.Failing = false, true },
+			models.SubscriptionFailing:    func(s *models.Subscription) { s.Failing = true },
+			models.SubscriptionGone:       func(s *models.Subscription) { s.Gone, s.Enabled = true, false },
+		} {
+			sub := w.subscription(t, app, change)
+			require.Equal(t, status, sub.Status())
+			require.Equal(t, []models.Subscription{*sub}, filtered(store.SubscriptionFilter{Status: status}), "status %s", status)
+		}
+		require.Empty(t, filtered(store.SubscriptionFilter{Status: "?"}))
 
 		typed := w.subscription(t, app, func(s *models.Subscription) { s.EventTypes = []string{"loan.*"} })
-		filter := store.SubscriptionFilter{ApplicationID: app.ID, EventType: "loan.*"}
-		rows, _, err = w.Subscriptions(t.Context(), filter, store.Page{Limit: 10})
-		require.NoError(t, err)
-		require.Equal(t, []models.Subscription{*typed}, rows)
+		require.Equal(t, []models.Subscription{*typed}, filtered(store.SubscriptionFilter{EventType: "loan.*"}))
 
 		list := func(p store.Page) ([]models.Subscription, string, error) {
 			return w.Subscriptions(t.Context(), store.SubscriptionFilter{ApplicationID: app.ID}, p)
