@@ -62,7 +62,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 	return api.Dependencies{
 		Store: a.store,
 		Ingest: &ingest.Ingest{
-			Store: a.store, Profiles: a.resolver, Observer: a.metrics, Wake: a.wake, Now: time.Now,
+			Store: a.store, Profiles: a.resolver, Observer: a.metrics, Wake: a.wake, Local: a.local, Now: time.Now,
 		},
 		Profiles:          a.resolver,
 		CheckURL:          a.egress.CheckURL,

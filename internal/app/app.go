@@ -45,7 +45,9 @@ type App struct {
 	temporal *temporalParts
 	// wake tells the dispatcher, here or in another process, of committed rows.
 	wake func()
-	url  string
+	// local is the dispatcher of this process; nil = none.
+	local ingest.Local
+	url   string
 	// stops end what was started, newest first.
 	stops []stop
 }

@@ -62,7 +62,7 @@ func (a *App) startDispatcher(ctx context.Context) {
 		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: time.Now,
 		Unsearchable: len(a.temporal.missing) > 0,
 	})
-	a.wake = d.Wake
+	a.wake, a.local = d.Wake, d
 	a.background(ctx, "dispatcher", d.Run)
 	a.background(ctx, "listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })
 }

@@ -5,6 +5,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -67,6 +68,13 @@ type Dispatcher struct {
 	unsearchable bool
 	wake         chan struct{}
 	now          func() time.Time
+
+	mu sync.Mutex
+	// look is set when the tables are to be looked at, not only what was offered.
+	look bool
+	// offered are rows handed over in memory; unmarked are those of them that were started, by their lease.
+	offered  []models.Dispatch
+	unmarked map[time.Time][]string
 }
 
 // Options are a Dispatcher's parts; all are required but Unsearchable.
@@ -84,12 +92,19 @@ type Options struct {
 func New(o Options) *Dispatcher {
 	return &Dispatcher{
 		store: o.Store, temporal: o.Temporal, observer: o.Observer, logger: o.Logger, now: o.Now,
-		unsearchable: o.Unsearchable, wake: make(chan struct{}, 1),
+		unsearchable: o.Unsearchable, wake: make(chan struct{}, 1), unmarked: map[time.Time][]string{},
 	}
 }
 
 // Wake tells the dispatcher that rows were committed. It never blocks; several calls may be one wake.
 func (d *Dispatcher) Wake() {
+	d.mu.Lock()
+	d.look = true
+	d.mu.Unlock()
+	d.nudge()
+}
+
+func (d *Dispatcher) nudge() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
@@ -102,6 +117,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	defer poll.Stop()
 	reconcile := time.NewTicker(reconcileEvery)
 	defer reconcile.Stop()
+	d.Wake()
 	for {
 		d.drain(ctx)
 		select {
@@ -109,6 +125,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			return
 		case <-d.wake:
 		case <-poll.C:
+			d.Wake()
+			d.markOffered(ctx)
 		case <-reconcile.C:
 			d.reconcile(ctx)
 		}
@@ -118,6 +136,10 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // drain dispatches until nothing is due, or the Temporal server takes nothing.
 func (d *Dispatcher) drain(ctx context.Context) {
 	for ctx.Err() == nil {
+		d.startOffered(ctx)
+		if !d.mayLook() {
+			return
+		}
 		rows, started := d.invocations(ctx)
 		commands, signalled := d.commands(ctx)
 		if rows+commands == 0 {
@@ -127,10 +149,19 @@ func (d *Dispatcher) drain(ctx context.Context) {
 			pause(ctx, outageWait)
 			return
 		}
-		if rows < batch && commands < batch {
-			return
+		if rows == batch || commands == batch {
+			d.Wake()
 		}
 	}
+}
+
+// mayLook reports whether the tables are to be looked at, and takes note that they are.
+func (d *Dispatcher) mayLook() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	may := d.look
+	d.look = false
+	return may
 }
 
 func (d *Dispatcher) reconcile(ctx context.Context) {

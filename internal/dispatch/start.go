@@ -33,6 +33,11 @@ func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
 	if len(rows) == 0 {
 		return 0, 0
 	}
+	return len(rows), d.mark(ctx, d.startAll(ctx, rows))
+}
+
+// startAll starts the workflows of the rows and returns those of them that their workflows have.
+func (d *Dispatcher) startAll(ctx context.Context, rows []models.Dispatch) [][]models.Dispatch {
 	d.observer.Dispatched(len(rows), d.now().Sub(oldest(rows)))
 	done := make([][]models.Dispatch, 0, len(rows))
 	groups := groupRows(rows)
@@ -45,7 +50,7 @@ func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
 		}
 		done = append(done, groups[i].rows)
 	}
-	return len(rows), d.mark(ctx, done)
+	return done
 }
 
 // oldest is when the first of the rows became due.

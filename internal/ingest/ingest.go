@@ -50,7 +50,17 @@ type Ingest struct {
 	Observer Observer
 	// Wake tells the dispatcher that rows were committed; it must not block.
 	Wake func()
-	Now  func() time.Time
+	// Local is the dispatcher of this process; nil = there is none.
+	Local Local
+	Now   func() time.Time
+}
+
+// Local is a dispatcher in the same process, which takes rows over in memory: *dispatch.Dispatcher is one.
+type Local interface {
+	// Lease returns the dispatch_after that rows are committed with, and false when there is no room for them.
+	Lease(rows int) (time.Time, bool)
+	// Offer hands over rows once they are committed.
+	Offer(rows []models.Dispatch)
 }
 
 // Accept checks and stores publications for one application, in their order and in one durable transaction. The
@@ -77,14 +87,19 @@ func (in *Ingest) Accept(
 	if accepted == 0 {
 		return batch, nil
 	}
+	plan.lease(batch)
 	if err := in.Store.Accept(ctx, app.ID, batch); err != nil {
 		return nil, err
 	}
-	in.Wake()
 	for _, a := range batch {
 		if a.Err == nil {
 			in.Observer.Accepted(a.Duplicate)
 		}
+	}
+	if plan.offer != nil {
+		in.Local.Offer(plan.offered(batch))
+	} else {
+		in.Wake()
 	}
 	return batch, nil
 }

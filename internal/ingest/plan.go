@@ -17,6 +17,8 @@ type plan struct {
 	profile *profiles.Profile
 	now     time.Time
 	targets map[string][]target
+	// offer is the lease under which this process' own dispatcher takes the rows over; nil = it finds them itself.
+	offer *time.Time
 }
 
 // target is a subscription that an event goes to, with the Spec it is sent under.
@@ -27,6 +29,39 @@ type target struct {
 
 func newPlan(in *Ingest, app *models.Application, profile *profiles.Profile) *plan {
 	return &plan{ingest: in, app: app, profile: profile, now: in.Now().UTC(), targets: map[string][]target{}}
+}
+
+// lease asks for the hand-over in memory of what is due at once. Only single events take that way: the rows of a
+// large batch are better taken from the table in one go.
+func (p *plan) lease(batch []*models.Acceptance) {
+	if p.ingest.Local == nil || len(batch) != 1 || len(batch[0].Invocations) == 0 || batch[0].Event.NotBefore != nil {
+		return
+	}
+	lease, room := p.ingest.Local.Lease(len(batch[0].Invocations))
+	if !room {
+		return
+	}
+	p.offer = &lease
+	for _, invocation := range batch[0].Invocations {
+		invocation.DispatchAfter = &lease
+	}
+}
+
+// offered are the rows to hand over; none of a repeated event, whose rows are old.
+func (p *plan) offered(batch []*models.Acceptance) []models.Dispatch {
+	var rows []models.Dispatch
+	for _, a := range batch {
+		if a.Err != nil || a.Duplicate {
+			continue
+		}
+		for _, i := range a.Invocations {
+			rows = append(rows, models.Dispatch{
+				InvocationID: i.ID, ApplicationID: i.ApplicationID, SubscriptionID: i.SubscriptionID, EventID: i.EventID,
+				EventType: i.EventType, WorkflowID: i.WorkflowID, Lease: *p.offer, Due: *i.NextAttemptAt,
+			})
+		}
+	}
+	return rows
 }
 
 // acceptance plans one publication; what is wrong with it is in the Acceptance's Err, a failed look-up in the error.

@@ -45,7 +45,9 @@ type Store struct {
 	reader  *gorm.DB // reads outside; the same as db on Postgres
 	// writer has one place on SQLite, whose only write connection every writer waits for here, with its own
 	// deadline, instead of inside the driver's busy handler; nil on Postgres.
-	writer  chan struct{}
+	writer chan struct{}
+	// relaxed tells how the write connection is set; see setDurable.
+	relaxed bool
 	keyring *secret.Keyring
 	now     func() time.Time
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
@@ -76,6 +78,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// preparedStatements bounds the statements that a SQLite pool keeps prepared; lists of ids make many.
+const preparedStatements = 200
+
 // readConnections serve lists and look-ups beside SQLite's one writer.
 const readConnections = 4
 
@@ -83,10 +88,10 @@ func (s *Store) openSQLite(path string) error {
 	s.dialect = migrations.SQLite
 	s.writer = make(chan struct{}, 1)
 	var err error
-	if s.db, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "immediate")}, 1); err != nil {
+	if s.db, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "immediate")}, 1, true); err != nil {
 		return err
 	}
-	s.reader, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "deferred")}, readConnections)
+	s.reader, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "deferred")}, readConnections, true)
 	return err
 }
 
@@ -98,7 +103,7 @@ func (s *Store) openPostgres(dsn string, connections int) error {
 	if connections == 0 {
 		connections = 20
 	}
-	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections)
+	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections, false)
 	s.db, s.reader = db, db
 	return err
 }
@@ -116,12 +121,14 @@ func sqliteDSN(path, txlock string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query.Encode()
 }
 
-func openGorm(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
+func openGorm(dialector gorm.Dialector, connections int, prepare bool) (*gorm.DB, error) {
 	db, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                 logger.Discard, // errors are returned; nobody needs them twice
 		SkipDefaultTransaction: true,           // every transaction here is explicit
-		PrepareStmt:            false,
-		DisableAutomaticPing:   true,
+		// pgx keeps prepared statements itself; SQLite's driver would parse each one anew.
+		PrepareStmt:          prepare,
+		PrepareStmtMaxSize:   preparedStatements,
+		DisableAutomaticPing: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", hidePassword(err))
@@ -193,13 +200,15 @@ func (s *Store) transactOnce(ctx context.Context, durable bool, fn func(tx *gorm
 		return err
 	}
 	defer release()
-	db := s.db.WithContext(ctx)
-	if !durable && !s.postgres() {
-		if err := s.relax(); err != nil {
+	if !s.postgres() {
+		// From here on it is a matter of microseconds: a context that cannot end spares the driver a goroutine for
+		// each statement.
+		ctx = context.WithoutCancel(ctx)
+		if err := s.setDurable(durable); err != nil {
 			return translate(err)
 		}
-		defer s.tighten()
 	}
+	db := s.db.WithContext(ctx)
 	return translate(db.Transaction(func(tx *gorm.DB) error {
 		if !durable && s.postgres() {
 			if err := tx.Exec("SET LOCAL synchronous_commit = off").Error; err != nil {
@@ -210,14 +219,29 @@ func (s *Store) transactOnce(ctx context.Context, durable bool, fn func(tx *gorm
 	}))
 }
 
-// relax and tighten switch the one write connection; the caller holds the writer's place.
-func (s *Store) relax() error { return s.db.Exec("PRAGMA synchronous = NORMAL").Error }
-
-func (s *Store) tighten() { s.db.Exec("PRAGMA synchronous = FULL") }
+// setDurable makes SQLite's write connection wait for the disk, or not, where that is not so already. The caller
+// holds the writer's place.
+func (s *Store) setDurable(durable bool) error {
+	if s.relaxed == !durable {
+		return nil
+	}
+	mode := "NORMAL"
+	if durable {
+		mode = "FULL"
+	}
+	if err := s.db.Exec("PRAGMA synchronous = " + mode).Error; err != nil {
+		return err
+	}
+	s.relaxed = !durable
+	return nil
+}
 
 func (s *Store) takeWriter(ctx context.Context) (func(), error) {
 	if s.writer == nil {
 		return func() {}, nil
+	}
+	if err := ctx.Err(); err != nil { // select would choose at random
+		return nil, translate(err)
 	}
 	select {
 	case s.writer <- struct{}{}:
