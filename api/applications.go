@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/models"
 )
@@ -112,15 +113,17 @@ func (s *server) deleteApplication(ctx context.Context, c *call) error {
 	return s.Store.DeleteApplication(ctx, c.application.ID)
 }
 
-// checkOverrides tries them on the profile.
+// checkOverrides tries them on the profile; nil are none.
 func (s *server) checkOverrides(ctx context.Context, profile string, overrides knobs) error {
-	if overrides == nil {
-		return nil
-	}
 	p, err := s.Profiles.Named(ctx, profile)
 	if err != nil {
 		return err
 	}
-	_, err = p.WithOverrides(json.RawMessage(overrides))
-	return err
+	changed, err := p.WithOverrides(json.RawMessage(overrides))
+	if err != nil {
+		return err
+	}
+	var f models.Faults
+	f.Merge("overrides", ingest.CheckAvailable(&changed.Spec))
+	return f.Err()
 }

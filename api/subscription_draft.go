@@ -9,6 +9,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/delivery"
 	"github.com/posthorn/posthorn/internal/egress"
+	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
 )
@@ -196,8 +197,13 @@ func (d *draft) setDelivery(given *optional[deliveryKnobs]) {
 	if given.Null {
 		knobs = nil
 	}
-	if _, err := d.profile.WithDelivery(knobs); err != nil {
+	spec, err := d.profile.WithDelivery(knobs)
+	if err != nil {
 		d.faults.Merge("", err)
+		return
+	}
+	if err := ingest.CheckAvailable(spec); err != nil {
+		d.faults.Merge("delivery", err)
 		return
 	}
 	d.sub.Delivery = knobs

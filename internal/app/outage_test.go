@@ -148,7 +148,7 @@ func spawn(t *testing.T, dir, database string) (*world, *exec.Cmd) {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), self) //nolint:gosec // the test's own binary
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), self)
 	cmd.Env = append(os.Environ(), "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_DATABASE="+database)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
