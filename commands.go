@@ -150,6 +150,19 @@ func (p profilesCheckCmd) Run() error {
 	return nil
 }
 
+type secretsCmd struct {
+	Rotate secretsRotateCmd `cmd:"" help:"Encrypt every secret anew under the first master key; then the others can go."`
+}
+
+type secretsRotateCmd struct{}
+
+// Run rotates the encryption of all secrets, beside whatever runs.
+func (secretsRotateCmd) Run(ctx context.Context, cfg *config.Config) error {
+	changed, err := app.RotateSecrets(ctx, *cfg)
+	fmt.Printf("secrets of %d subscriptions encrypted anew\n", changed)
+	return err
+}
+
 type keysCmd struct {
 	Create keysCreateCmd `cmd:"" help:"Create a key and print it, once."`
 	List   keysListCmd   `cmd:"" help:"List keys; never the keys themselves."`

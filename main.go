@@ -28,6 +28,7 @@ type cli struct {
 	Worker   workerCmd   `cmd:"" help:"A worker of a production deployment: dispatches and delivers."`
 	Migrate  migrateCmd  `cmd:"" help:"The database schema, and Temporal's search attributes."`
 	Keys     keysCmd     `cmd:"" help:"API keys."`
+	Secrets  secretsCmd  `cmd:"" help:"Secrets at rest."`
 	Profiles profilesCmd `cmd:"" help:"Profile files."`
 
 	Version kong.VersionFlag `help:"Print the version."`

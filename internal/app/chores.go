@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/posthorn/posthorn/internal/config"
@@ -11,9 +12,9 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// withStore runs fn on the configured database, without any other part of a process.
-func withStore(ctx context.Context, cfg config.Config, fn func(*store.Store) error) error {
-	opened, err := store.Open(ctx, store.Options{URL: cfg.Database()})
+// withStore runs fn on the configured database, without any other part of a process; keyring nil = fn needs no secret.
+func withStore(ctx context.Context, cfg config.Config, keyring *secret.Keyring, fn func(*store.Store) error) error {
+	opened, err := store.Open(ctx, store.Options{URL: cfg.Database(), Keyring: keyring})
 	if err != nil {
 		return err
 	}
@@ -21,9 +22,32 @@ func withStore(ctx context.Context, cfg config.Config, fn func(*store.Store) err
 	return fn(opened)
 }
 
+// resealBatch is how many subscriptions RotateSecrets reads at a time.
+const resealBatch = 200
+
+// RotateSecrets encrypts every secret that an older master key sealed anew under the first one, and returns how many
+// subscriptions that changed. It can be stopped and started again at any moment.
+func RotateSecrets(ctx context.Context, cfg config.Config) (total int, err error) {
+	keyring, err := secret.NewKeyring(cfg.MasterKeys)
+	if err != nil {
+		return 0, fmt.Errorf("--master-keys (POSTHORN_MASTER_KEYS): %w", err)
+	}
+	err = withStore(ctx, cfg, keyring, func(s *store.Store) error {
+		for after := ""; ; {
+			changed, next, err := s.Reseal(ctx, after, resealBatch)
+			total += changed
+			if err != nil || next == "" {
+				return err
+			}
+			after = next
+		}
+	})
+	return total, err
+}
+
 // MigrateUp brings the database to the newest schema and returns the versions applied.
 func MigrateUp(ctx context.Context, cfg config.Config) (versions []int64, err error) {
-	err = withStore(ctx, cfg, func(s *store.Store) error {
+	err = withStore(ctx, cfg, nil, func(s *store.Store) error {
 		versions, err = s.MigrateUp(ctx)
 		return err
 	})
@@ -32,7 +56,7 @@ func MigrateUp(ctx context.Context, cfg config.Config) (versions []int64, err er
 
 // MigrateDown takes back the newest migration and returns its version.
 func MigrateDown(ctx context.Context, cfg config.Config) (version int64, err error) {
-	err = withStore(ctx, cfg, func(s *store.Store) error {
+	err = withStore(ctx, cfg, nil, func(s *store.Store) error {
 		version, err = s.MigrateDown(ctx)
 		return err
 	})
@@ -41,7 +65,7 @@ func MigrateDown(ctx context.Context, cfg config.Config) (version int64, err err
 
 // MigrateStatus lists the migrations.
 func MigrateStatus(ctx context.Context, cfg config.Config) (list []migrations.Status, err error) {
-	err = withStore(ctx, cfg, func(s *store.Store) error {
+	err = withStore(ctx, cfg, nil, func(s *store.Store) error {
 		list, err = s.Migrations(ctx)
 		return err
 	})
@@ -60,7 +84,7 @@ func CreateKey(ctx context.Context, cfg config.Config, role, applicationID, name
 	if applicationID != "" {
 		row.ApplicationID = &applicationID
 	}
-	return key.Text, withStore(ctx, cfg, func(s *store.Store) error { return s.CreateKey(ctx, row) })
+	return key.Text, withStore(ctx, cfg, nil, func(s *store.Store) error { return s.CreateKey(ctx, row) })
 }
 
 // listedKeys bounds what ListKeys returns.
@@ -68,7 +92,7 @@ const listedKeys = 500
 
 // ListKeys lists the keys of an application; "" = of the deployment.
 func ListKeys(ctx context.Context, cfg config.Config, applicationID string) (keys []models.Key, err error) {
-	err = withStore(ctx, cfg, func(s *store.Store) error {
+	err = withStore(ctx, cfg, nil, func(s *store.Store) error {
 		keys, _, err = s.Keys(ctx, applicationID, models.Page{Limit: listedKeys})
 		return err
 	})
@@ -77,5 +101,5 @@ func ListKeys(ctx context.Context, cfg config.Config, applicationID string) (key
 
 // RevokeKey ends a key.
 func RevokeKey(ctx context.Context, cfg config.Config, id string) error {
-	return withStore(ctx, cfg, func(s *store.Store) error { return s.RevokeKey(ctx, id) })
+	return withStore(ctx, cfg, nil, func(s *store.Store) error { return s.RevokeKey(ctx, id) })
 }
