@@ -1,0 +1,142 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// decide is the gate for one scheduled attempt. Its order matters: what is over is over, whoever holds it.
+func (r *round) decide(c *candidate) (models.Gate, error) {
+	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
+	if !c.Status.Open() {
+		gate.Verdict = models.VerdictClosed
+		return gate, nil
+	}
+	if c.SubDeletedAt != nil { // accepted while the subscription was being deleted
+		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusCancelled
+		return gate, r.store.cancelOpen(r.tx, "id", c.ID, models.ReasonSubscriptionDeleted)
+	}
+	held, err := r.held(c)
+	switch {
+	case err != nil:
+		return gate, err
+	case held:
+		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait
+	case c.Status == models.StatusQueued: // settling the head of its queue brings it up
+		gate.Verdict = models.VerdictParked
+	case c.NextAttemptAt.After(r.now):
+		gate.Verdict, gate.Wait = models.VerdictNotDue, c.NextAttemptAt.Sub(r.now)
+	default:
+		return gate, r.decideDue(c, &gate)
+	}
+	return gate, nil
+}
+
+// heldWait is how soon to ask again for what another process sends; within one process nobody asks twice.
+const heldWait = time.Second
+
+// decideDue is the gate's second half: whether the subscription may get something now.
+func (r *round) decideDue(c *candidate, gate *models.Gate) error {
+	if !c.SubEnabled || !c.SubVerified || c.SubGone {
+		gate.Verdict = models.VerdictParked
+		return r.parkPaused(c)
+	}
+	spec, err := r.store.spec(r.tx, c.SpecDigest)
+	if err != nil {
+		return err
+	}
+	c.Spec = spec
+	until, err := r.overLimit(c)
+	if err != nil {
+		return err
+	}
+	if !until.IsZero() {
+		gate.Verdict = models.VerdictParked
+		return r.park(c, &until)
+	}
+	gate.Verdict = models.VerdictGranted
+	return nil
+}
+
+// decideRedelivery is the gate for a redelivery: only a deleted subscription, or another attempt in flight, is in
+// its way.
+func (r *round) decideRedelivery(command *models.Command) (models.Gate, error) {
+	if len(r.candidates) == 0 {
+		return models.Gate{}, models.NotFound("invocation")
+	}
+	c := &r.candidates[0]
+	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
+	if command.SettledAt != nil || c.SubDeletedAt != nil {
+		gate.Verdict = models.VerdictClosed
+		return gate, r.store.settleCommand(r.tx, command.ID, r.now)
+	}
+	held, err := r.held(c)
+	if err != nil {
+		return gate, err
+	}
+	if held {
+		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
+		return gate, nil
+	}
+	if c.Spec, err = r.store.spec(r.tx, c.SpecDigest); err != nil {
+		return gate, err
+	}
+	gate.Verdict = models.VerdictGranted
+	c.ClaimRedelivery = &command.ID
+	gates := []models.Gate{gate}
+	err = r.grant(gates, map[string]*candidate{c.ID: c})
+	return gates[0], err
+}
+
+// held reports whether a live claim is on the invocation. One whose owner is dead is recorded as interrupted.
+func (r *round) held(c *candidate) (bool, error) {
+	if c.ClaimToken == nil {
+		c.ClaimRedelivery = nil
+		return false, nil
+	}
+	if r.alive == nil {
+		var err error
+		if r.alive, err = r.store.alive(r.tx); err != nil {
+			return false, err
+		}
+	}
+	if r.alive[*c.ClaimOwner] && r.now.Sub(*c.ClaimedAt) < maxClaim {
+		return true, nil
+	}
+	return false, r.interrupt(c)
+}
+
+// maxClaim is the longest that any claim lives: an attempt takes 60 s at most, the rest is for settling. A claim
+// whose answer got lost on its way to a live owner would otherwise hold its invocation until that process ends.
+const maxClaim = 2 * time.Minute
+
+// interrupt records the attempt of a dead owner. It counts as an attempt, but not against the policy: the fault is
+// ours, and nobody knows whether the receiver saw it.
+func (r *round) interrupt(c *candidate) error {
+	code, message := models.AttemptInterrupted, "the sending process ended during the attempt"
+	attempt := models.Attempt{
+		ID: models.NewID(), InvocationID: c.ID, SubscriptionID: c.SubscriptionID, Number: c.Attempts + 1,
+		Trigger: triggerOf(c), RedeliveryID: c.ClaimRedelivery, StartedAt: *c.ClaimedAt, FinishedAt: r.now,
+		URL: c.URL, Outcome: models.AttemptFailed, ErrorCode: &code, ErrorMessage: &message, RetryCount: c.Attempts,
+		RequestHeaders: []models.Header{}, ResponseHeaders: []models.Header{},
+	}
+	c.Attempts++
+	if c.FirstAttemptAt == nil && c.ClaimRedelivery == nil {
+		c.FirstAttemptAt = c.ClaimedAt
+	}
+	c.ClaimToken, c.ClaimRedelivery = nil, nil
+	err := r.tx.Exec("UPDATE invocations SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?,"+
+		" last_error_code = ?, last_error_message = ?, last_status_code = NULL, claim_token = NULL, claim_owner = NULL,"+
+		" claim_redelivery = NULL, claimed_at = NULL WHERE id = ?",
+		c.Attempts, microsOf(c.FirstAttemptAt), micros(attempt.StartedAt), code, message, c.ID).Error
+	return errors.Join(err, r.tx.Create(&attempt).Error)
+}
+
+func lastError(i *models.Invocation) string {
+	if i.LastErrorMessage == nil {
+		return ""
+	}
+	return *i.LastErrorMessage
+}
