@@ -78,7 +78,7 @@ func (e *engine) start(ctx context.Context, c *config.Config, dynamic dynamiccon
 		return nil
 	case <-ctx.Done():
 		go func() {
-			<-done // the deadline is the error that is returned
+			<-done //nolint:errcheck // the deadline is the error that is returned
 			e.abandon(background)
 		}()
 		return fmt.Errorf("temporal-dev: start Temporal: %w", e.log.state.overrun(context.Cause(ctx)))
