@@ -98,9 +98,10 @@ func TestNumbersOfAnySizeCanBeChecked(t *testing.T) {
 
 func TestNumbersAreComparedExactly(t *testing.T) {
 	t.Parallel()
+	// Within a float64: past it YAML itself takes a number for a text.
 	number := rapid.Custom(func(t *rapid.T) string {
 		mantissa := rapid.StringMatching(`-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?`).Draw(t, "mantissa")
-		return fmt.Sprintf("%se%d", mantissa, rapid.IntRange(-300, 300).Draw(t, "exponent"))
+		return fmt.Sprintf("%se%d", mantissa, rapid.IntRange(-250, 250).Draw(t, "exponent"))
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		low, value := number.Draw(t, "low"), number.Draw(t, "value")

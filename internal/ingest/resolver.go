@@ -48,8 +48,11 @@ const (
 	maxApplied = 10_000
 )
 
-// NewResolver makes a Resolver.
+// NewResolver makes a Resolver; now is the clock, nil = time.Now.
 func NewResolver(registry *profiles.Registry, types EventTypes, now func() time.Time) *Resolver {
+	if now == nil {
+		now = time.Now
+	}
 	return &Resolver{
 		registry: registry, types: types, now: now,
 		extended: map[string]extended{}, applied: map[string]applied{},
