@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/posthorn/posthorn/internal/app"
@@ -20,7 +21,19 @@ type devCmd struct{}
 
 // Run runs everything until it is asked to stop.
 func (devCmd) Run(ctx context.Context, cfg *config.Config, logger *slog.Logger) error {
+	collectLessOften()
 	return serve(ctx, cfg, app.Roles{API: true, Worker: true, Embedded: true}, logger, greet)
+}
+
+// embeddedGC is the garbage collector's setting of the embedded mode, in percent. Measured in alternating runs of
+// `make bench ARGS='-concurrency 16'`: 13 % less CPU than at Go's 100, for 190 MB more memory.
+const embeddedGC = 400
+
+// collectLessOften trades memory for CPU where a whole Temporal server shares the heap. GOGC in the environment wins.
+func collectLessOften() {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(embeddedGC)
+	}
 }
 
 type apiCmd struct{}

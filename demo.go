@@ -24,6 +24,7 @@ type demoCmd struct {
 // Run starts everything, plays the demo on it and stops it. The log would drown the timeline, so that its default
 // level is warn here; --log-level=debug still shows everything.
 func (d demoCmd) Run(ctx context.Context, cfg *config.Config, logger *slog.Logger) error {
+	collectLessOften()
 	if cfg.LogLevel == "info" {
 		logger = observe.NewLogger(os.Stderr, "warn", cfg.LogFormat)
 	}
