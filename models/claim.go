@@ -57,8 +57,6 @@ type Claim struct {
 	// PolicyAttempts were made before this one; FirstAttemptAt is nil when this is the first.
 	PolicyAttempts int
 	FirstAttemptAt *time.Time
-	// EndpointFailures is how many attempts at the subscription have failed in a row.
-	EndpointFailures int
 }
 
 // RetryCount is what an envelope shows as retry_count: the attempts made before this one.

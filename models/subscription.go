@@ -139,7 +139,7 @@ type SubscriptionFilter struct {
 type SubscriptionStats struct {
 	// Counts are its invocations by stored status.
 	Counts map[InvocationStatus]int
-	// OldestOpen is the age of the oldest open one; nil when there is none.
+	// OldestOpen is when the oldest open one was created; nil when there is none.
 	OldestOpen *time.Time
 	// LatenciesMS are how long its latest attempts took, in milliseconds, ascending.
 	LatenciesMS []int64

@@ -15,8 +15,8 @@ import (
 
 // Options bound what one worker process does at once; zero values mean the defaults.
 type Options struct {
-	// WorkflowTasks and LocalActivities bound the workflow tasks and the local activities at once. Each delivery
-	// holds one of both while its first attempts run. Default 2000.
+	// WorkflowTasks bounds the workflow tasks at once, and the local activities, of which each delivery holds one as
+	// well while its first attempts run. Default 2000.
 	WorkflowTasks int
 	// Activities bounds the retried and redelivered attempts in flight. Default 2000.
 	Activities int

@@ -19,7 +19,6 @@ type candidate struct {
 	SubEnabled   bool
 	SubVerified  bool
 	SubGone      bool
-	SubFailures  int
 	SubDeletedAt *time.Time `gorm:"serializer:micros"`
 	SubRateTAT   int64      `gorm:"column:sub_rate_tat"`
 	// Spec is loaded for those that are due; granted is set once this round has said yes.
@@ -29,7 +28,7 @@ type candidate struct {
 
 const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS sub_url, s.version AS sub_version,
  s.sealed AS sub_sealed, s.enabled AS sub_enabled, s.verified AS sub_verified, s.gone AS sub_gone,
- s.consecutive_failures AS sub_failures, s.deleted_at AS sub_deleted_at, s.rate_tat AS sub_rate_tat
+ s.deleted_at AS sub_deleted_at, s.rate_tat AS sub_rate_tat
  FROM invocations JOIN subscriptions s ON s.id = invocations.subscription_id
  JOIN applications a ON a.id = invocations.application_id WHERE invocations.id IN ? ORDER BY invocations.id`
 
@@ -137,7 +136,7 @@ func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
 		Token: token, InvocationID: c.ID, Number: c.Attempts + 1, Trigger: triggerOf(c),
 		ApplicationID: c.ApplicationID, SubscriptionID: c.SubscriptionID, Tenant: c.Tenant, EventType: c.EventType,
 		URL: c.SubURL, Secrets: secrets, Spec: c.Spec, PolicyAttempts: c.PolicyAttempts,
-		FirstAttemptAt: c.FirstAttemptAt, EndpointFailures: c.SubFailures, AcceptedAt: c.CreatedAt,
+		FirstAttemptAt: c.FirstAttemptAt, AcceptedAt: c.CreatedAt,
 		Payload: []byte(c.Spec.TestEvent.Payload), Wire: c.Spec.TestEvent.Type,
 	}
 	if c.ClaimRedelivery != nil {

@@ -47,12 +47,17 @@ func (s *Store) alive(tx *gorm.DB) (map[string]bool, error) {
 
 // Setting reads a named value; "" when it was never set.
 func (s *Store) Setting(ctx context.Context, name string) (string, error) {
+	value, err := setting(s.read(ctx), name)
+	return value, translate(err)
+}
+
+func setting(tx *gorm.DB, name string) (string, error) {
 	var value string
-	err := takeRaw(s.read(ctx), &value, "SELECT value FROM settings WHERE name = ?", name)
+	err := takeRaw(tx, &value, "SELECT value FROM settings WHERE name = ?", name)
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return "", nil
 	}
-	return value, translate(err)
+	return value, err
 }
 
 // SetSetting stores a named value.
@@ -69,17 +74,16 @@ func setSetting(tx *gorm.DB, name, value string) error {
 // workflows are gone with the old one. It reports whether that was so.
 func (s *Store) AdoptNamespace(ctx context.Context, uuid string) (changed bool, err error) {
 	err = s.write(ctx, func(tx *gorm.DB) error {
-		var last string
-		read := takeRaw(tx, &last, "SELECT value FROM settings WHERE name = 'temporal_namespace'")
-		if read != nil && !errors.Is(read, gorm.ErrRecordNotFound) {
-			return read
+		last, err := setting(tx, "temporal_namespace")
+		if err != nil {
+			return err
 		}
 		changed = last != uuid && last != ""
 		if last == uuid {
 			return nil
 		}
 		now := micros(s.now())
-		err := tx.Exec("UPDATE invocations SET dispatch_after = ? WHERE next_attempt_at IS NOT NULL"+
+		err = tx.Exec("UPDATE invocations SET dispatch_after = ? WHERE next_attempt_at IS NOT NULL"+
 			" AND status IN ('pending', 'retrying') AND dispatch_after IS NULL AND NOT parked", now).Error
 		if err != nil {
 			return err

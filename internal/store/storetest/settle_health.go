@@ -67,10 +67,10 @@ func health(t *testing.T, w *world) {
 		app := w.application(t)
 		sub := w.subscription(t, app)
 		for n, id := range w.fireMany(t, models.FailingAfterAttempts, app, sub) {
-			require.Equal(t, models.SubscriptionActive, w.find(t, sub.ID).Status(), "after %d", n)
-			c := w.claim(t, w.worker(t), id)
-			require.Equal(t, n, c.EndpointFailures)
-			w.end(t, c, w.unreached())
+			before := w.find(t, sub.ID)
+			require.Equal(t, models.SubscriptionActive, before.Status(), "after %d", n)
+			require.Equal(t, n, before.ConsecutiveFailures)
+			w.end(t, w.claim(t, w.worker(t), id), w.unreached())
 		}
 		found := w.find(t, sub.ID)
 		require.Equal(t, models.SubscriptionFailing, found.Status())
