@@ -16,8 +16,8 @@ type Gatekeeper interface {
 	Claim(ctx context.Context, owner string, ids []string) ([]models.Gate, error)
 	// ClaimRedelivery asks for the attempt that a redeliver command wants.
 	ClaimRedelivery(ctx context.Context, owner, commandID string) (models.Gate, error)
-	// Settle ends a claim; false when the claim was lost.
-	Settle(ctx context.Context, s models.Settlement) (bool, error)
+	// Settle ends a claim and tells what became of it.
+	Settle(ctx context.Context, s models.Settlement) (models.Settled, error)
 }
 
 // Sender sends one attempt and judges the answer. It ends within the Spec's timeout and never fails: what goes
@@ -38,6 +38,8 @@ type Activities struct {
 	Observer   Observer
 	// Owner is the worker's boot id, under which it claims.
 	Owner string
+	// Wake tells the dispatcher that a settlement left something for it; it must not block.
+	Wake func()
 	// Now is the clock.
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -50,4 +52,6 @@ type StatusOf struct {
 	Status models.InvocationStatus `json:"status"`
 	// Parked means that no attempt is to be made now and the dispatcher will bring it back.
 	Parked bool `json:"parked,omitempty"`
+	// Next is the new head of the invocation's FIFO queue, for the same workflow to carry on with; "" = none.
+	Next string `json:"next,omitempty"`
 }

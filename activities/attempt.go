@@ -45,13 +45,13 @@ func (a *Activities) Attempt(ctx context.Context, in AttemptInput) (*StatusOf, e
 			if gate.Verdict != models.VerdictGranted {
 				return a.refused(gate)
 			}
-			fl = a.launch(ctx, gate.Claim)
+			fl = a.launch(ctx, gate.Claim, course{workflow: workflowID(ctx)})
 		}
 		if err := wait(ctx, fl); err != nil {
 			return nil, err
 		}
 		if fl.kept && fl.claim.Trigger != models.TriggerRedeliver {
-			return a.report(fl.settlement)
+			return a.report(fl)
 		}
 		// a redelivery was in the way, or the claim was lost: ask the gate
 	}
@@ -80,12 +80,21 @@ func (a *Activities) refused(gate models.Gate) (*StatusOf, error) {
 		}
 		return nil, comeBack(message, gate.Wait)
 	default:
-		return &StatusOf{Status: gate.Status}, nil
+		return &StatusOf{Status: gate.Status, Next: gate.Next}, nil
 	}
 }
 
+// workflowID is the workflow that an activity works for; "" outside one.
+func workflowID(ctx context.Context) string {
+	if !activity.IsActivity(ctx) {
+		return ""
+	}
+	return activity.GetInfo(ctx).WorkflowExecution.ID
+}
+
 // report turns a settled attempt into the activity's answer.
-func (a *Activities) report(s models.Settlement) (*StatusOf, error) {
+func (a *Activities) report(fl *flight) (*StatusOf, error) {
+	s := fl.settlement
 	switch s.Status {
 	case models.StatusRetrying:
 		return nil, comeBack(failure(s), s.NextAttemptAt.Sub(a.Now()))
@@ -93,7 +102,7 @@ func (a *Activities) report(s models.Settlement) (*StatusOf, error) {
 		return nil, temporal.NewApplicationErrorWithOptions(failure(s), ErrorTypeExhausted,
 			temporal.ApplicationErrorOptions{NonRetryable: true, Category: temporal.ApplicationErrorCategoryBenign})
 	default:
-		return &StatusOf{Status: s.Status}, nil
+		return &StatusOf{Status: s.Status, Next: fl.next}, nil
 	}
 }
 

@@ -28,6 +28,10 @@ type world struct {
 	lost map[string]bool
 	// answer makes the receiver's answer; nil = HTTP 200.
 	answer func(claim *models.Claim) models.Result
+	// outcome changes what a settlement came to; nil = what it says.
+	outcome func(s models.Settlement, settled *models.Settled)
+	// woken counts the calls of Wake.
+	woken int
 	// sent, settled and observed are what reached the receiver, the database and the observer.
 	sent              []string
 	settled, observed []models.Settlement
@@ -38,6 +42,7 @@ func newWorld() *world {
 	w := &world{gates: map[string][]models.Gate{}, lost: map[string]bool{}}
 	w.Activities = &activities.Activities{
 		Gatekeeper: w, Sender: w, Observer: w, Owner: "owner", Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Wake: func() { w.mu.Lock(); defer w.mu.Unlock(); w.woken++ },
 	}
 	return w
 }
@@ -95,17 +100,21 @@ func (w *world) Send(ctx context.Context, claim *models.Claim) models.Result {
 	return result
 }
 
-func (w *world) Settle(_ context.Context, s models.Settlement) (bool, error) {
+func (w *world) Settle(_ context.Context, s models.Settlement) (models.Settled, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := next(&w.settleErrors); err != nil {
-		return false, err
+		return models.Settled{}, err
 	}
 	if w.lost[s.Claim.Token] {
-		return false, nil
+		return models.Settled{}, nil
 	}
 	w.settled = append(w.settled, s)
-	return true, nil
+	settled := models.Settled{Kept: true, Status: s.Status}
+	if w.outcome != nil {
+		w.outcome(s, &settled)
+	}
+	return settled, nil
 }
 
 func (w *world) Attempted(_ context.Context, s models.Settlement, _ bool) {

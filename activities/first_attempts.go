@@ -13,7 +13,8 @@ type FirstAttemptsInput struct {
 	Invocations []string `json:"invocations"`
 }
 
-// FirstAttemptsResult tells what is left to do.
+// FirstAttemptsResult tells what is left to do. It may name invocations that were not asked for: those that followed
+// in a FIFO queue.
 type FirstAttemptsResult struct {
 	// Open are those that are not settled: each needs its own activity.
 	Open []string `json:"open,omitempty"`
@@ -23,15 +24,22 @@ type FirstAttemptsResult struct {
 	Failed []string `json:"failed,omitempty"`
 	// Cancelled ended otherwise undelivered: cancelled, abandoned, erased. Those not listed at all were delivered.
 	Cancelled []string `json:"cancelled,omitempty"`
+	// Next are the heads of FIFO queues to go on with in another call.
+	Next []string `json:"next,omitempty"`
 }
 
-// firstAttemptsBudget is how long FirstAttempts waits for slow receivers. It runs as a local activity inside a
-// workflow task, so the workflow hears of nothing else meanwhile.
-const firstAttemptsBudget = 500 * time.Millisecond
+const (
+	// firstAttemptsBudget is how long FirstAttempts waits for a slow receiver. It runs as a local activity inside a
+	// workflow task, so the workflow hears of nothing else meanwhile.
+	firstAttemptsBudget = 500 * time.Millisecond
+	// queueBudget is how long one call goes on with the next of a FIFO queue.
+	queueBudget = time.Second
+)
 
 // FirstAttempts makes the first attempts of all invocations at once and returns when all have answered, when the
 // first retry is due, or after 500 ms, whichever is first. What is still in flight then goes on by itself; the
-// regular activity that follows joins it.
+// regular activity that follows joins it. The head of a FIFO queue draws those behind it after it, one after the
+// other, as long as each is delivered, for a second.
 func (a *Activities) FirstAttempts(ctx context.Context, in FirstAttemptsInput) (*FirstAttemptsResult, error) {
 	gates, err := a.Gatekeeper.Claim(ctx, a.Owner, in.Invocations)
 	if err != nil {
@@ -39,21 +47,16 @@ func (a *Activities) FirstAttempts(ctx context.Context, in FirstAttemptsInput) (
 	}
 	result := &FirstAttemptsResult{Cancelled: erased(in.Invocations, gates)}
 	launched := make([]*flight, 0, len(gates))
+	way := course{workflow: workflowID(ctx), until: a.Now().Add(queueBudget)}
 	for _, gate := range gates {
-		switch gate.Verdict {
-		case models.VerdictGranted:
-			launched = append(launched, a.launch(ctx, gate.Claim))
-		case models.VerdictNotDue, models.VerdictHeld:
-			result.Open = append(result.Open, gate.InvocationID)
-		case models.VerdictParked:
-			result.Parked = append(result.Parked, gate.InvocationID)
-		case models.VerdictClosed:
-			result.end(gate.InvocationID, gate.Status)
+		if gate.Verdict == models.VerdictGranted {
+			launched = append(launched, a.launch(ctx, gate.Claim, way))
+			continue
 		}
+		result.noteRefusal(gate)
 	}
-	a.awaitFirst(ctx, launched)
-	for _, fl := range launched {
-		result.note(fl)
+	for _, last := range a.await(ctx, launched) {
+		result.note(last)
 	}
 	return result, nil
 }
@@ -69,43 +72,42 @@ func erased(asked []string, gates []models.Gate) []string {
 	return gone
 }
 
-// awaitFirst returns when every flight has landed, the budget is used up, or the earliest retry is due.
-func (a *Activities) awaitFirst(ctx context.Context, launched []*flight) {
-	landed := make(chan *flight, len(launched)) // room for those that nobody waits for any more
-	for _, fl := range launched {
-		go func() {
-			<-fl.done
-			landed <- fl
-		}()
-	}
-	deadline := time.NewTimer(firstAttemptsBudget)
-	defer deadline.Stop()
-	end := a.Now().Add(firstAttemptsBudget)
-	for range launched {
-		select {
-		case fl := <-landed:
-			if next := fl.settlement.NextAttemptAt; next != nil && next.Before(end) {
-				end = *next
-				deadline.Reset(max(0, end.Sub(a.Now())))
-			}
-		case <-deadline.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
+// note enters the last flight of a line.
 func (r *FirstAttemptsResult) note(fl *flight) {
 	select {
 	case <-fl.done:
-		if status := fl.settlement.Status; fl.kept && !status.Open() {
-			r.end(fl.claim.InvocationID, status)
-			return
-		}
 	default: // still in flight
+		r.Open = append(r.Open, fl.claim.InvocationID)
+		return
 	}
-	r.Open = append(r.Open, fl.claim.InvocationID)
+	if !fl.kept || fl.settlement.Status.Open() {
+		r.Open = append(r.Open, fl.claim.InvocationID)
+		return
+	}
+	r.end(fl.claim.InvocationID, fl.settlement.Status)
+	switch {
+	case fl.then != nil: // it was launched as we looked
+		r.Open = append(r.Open, fl.then.claim.InvocationID)
+	case fl.gate != nil:
+		r.noteRefusal(*fl.gate)
+	case fl.next != "":
+		r.Next = append(r.Next, fl.next)
+	}
+}
+
+// noteRefusal enters what the gate did not grant.
+func (r *FirstAttemptsResult) noteRefusal(gate models.Gate) {
+	switch gate.Verdict {
+	case models.VerdictParked:
+		r.Parked = append(r.Parked, gate.InvocationID)
+	case models.VerdictClosed:
+		r.end(gate.InvocationID, gate.Status)
+		if gate.Next != "" {
+			r.Next = append(r.Next, gate.Next)
+		}
+	default:
+		r.Open = append(r.Open, gate.InvocationID)
+	}
 }
 
 func (r *FirstAttemptsResult) end(id string, status models.InvocationStatus) {

@@ -23,6 +23,32 @@ type flight struct {
 	done       chan struct{}
 	settlement models.Settlement
 	kept       bool
+	// next is the new head of its FIFO queue, for its workflow to carry on with, and gate what the gate says of it;
+	// "" and nil = there is none, and nobody asked. then is the flight that was launched for it; nil = none.
+	next string
+	gate *models.Gate
+	then *flight
+}
+
+// course is what an attempt's end means for the FIFO queue that it is of.
+type course struct {
+	// workflow carries on with the queue.
+	workflow string
+	// until is up to when the next head is claimed and sent at once; the zero time = not at all.
+	until time.Time
+}
+
+// apply completes a settlement by it. An invocation that used up its policy ends its activity with an error, which
+// has no room for the next head: the dispatcher starts that one's own workflow.
+func (c course) apply(s *models.Settlement, owner string, now time.Time) {
+	follows := now.Before(c.until)
+	if s.Claim.OrderingKey == "" || !follows && s.Status == models.StatusFailed {
+		return
+	}
+	s.Workflow = c.workflow
+	if follows {
+		s.Owner = owner
+	}
 }
 
 func (f *flights) get(invocationID string) *flight {
@@ -55,16 +81,31 @@ func (f *flights) land(fl *flight) {
 
 // launch sends a granted claim. The request goes on under its own timeout whatever becomes of the activity that
 // asked for it, and its settlement is tried until the database takes it: a live process never leaves a claim behind.
-func (a *Activities) launch(ctx context.Context, claim *models.Claim) *flight {
+func (a *Activities) launch(ctx context.Context, claim *models.Claim, c course) *flight {
 	fl := a.flights.add(claim)
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		defer a.flights.land(fl)
 		fl.settlement = claim.Settle(a.send(ctx, claim))
-		fl.kept = a.settle(ctx, fl.settlement)
+		c.apply(&fl.settlement, a.Owner, a.Now())
+		a.note(fl, a.settle(ctx, fl.settlement))
+		if fl.gate != nil && fl.gate.Verdict == models.VerdictGranted {
+			fl.then = a.launch(ctx, fl.gate.Claim, c)
+		}
 		a.Observer.Attempted(ctx, fl.settlement, fl.kept)
 	}()
 	return fl
+}
+
+// note takes over what became of a settlement.
+func (a *Activities) note(fl *flight, settled models.Settled) {
+	fl.kept, fl.next, fl.gate = settled.Kept, settled.Next, settled.Gate
+	if settled.Kept && settled.Status != fl.settlement.Status {
+		fl.settlement.Status, fl.settlement.NextAttemptAt = settled.Status, nil
+	}
+	if settled.Released {
+		a.Wake()
+	}
 }
 
 // send is Sender.Send that survives a panic: no event may take the process, and every delivery in it, down again and
@@ -90,11 +131,11 @@ const (
 	maxSettleWait   = 2 * time.Second
 )
 
-func (a *Activities) settle(ctx context.Context, s models.Settlement) bool {
+func (a *Activities) settle(ctx context.Context, s models.Settlement) models.Settled {
 	for wait := firstSettleWait; ; wait = min(2*wait, maxSettleWait) {
-		kept, err := a.Gatekeeper.Settle(ctx, s)
+		settled, err := a.Gatekeeper.Settle(ctx, s)
 		if err == nil {
-			return kept
+			return settled
 		}
 		a.Logger.ErrorContext(ctx, "settle attempt", "invocation_id", s.Claim.InvocationID, "error", err)
 		<-time.After(wait)

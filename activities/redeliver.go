@@ -18,6 +18,8 @@ type RedeliverResult struct {
 	Succeeded bool `json:"succeeded"`
 	// Message is why it failed; "" when it did not.
 	Message string `json:"message,omitempty"`
+	// Next is as in StatusOf.
+	Next string `json:"next,omitempty"`
 }
 
 // Redeliver makes the one attempt that a redeliver command wants, now. Its failure is a result, not an error: nothing
@@ -39,20 +41,20 @@ func (a *Activities) Redeliver(ctx context.Context, in RedeliverInput) (*Redeliv
 			if gate.Verdict != models.VerdictGranted {
 				return &RedeliverResult{Succeeded: gate.Status == models.StatusSucceeded}, nil
 			}
-			fl = a.launch(ctx, gate.Claim)
+			fl = a.launch(ctx, gate.Claim, course{workflow: workflowID(ctx)})
 		}
 		if err := wait(ctx, fl); err != nil {
 			return nil, err
 		}
 		if fl.kept && fl.claim.RedeliveryID == in.Command {
-			return redelivered(fl.settlement), nil
+			return redelivered(fl), nil
 		}
 	}
 }
 
-func redelivered(s models.Settlement) *RedeliverResult {
-	if s.Status == models.StatusSucceeded {
-		return &RedeliverResult{Succeeded: true}
+func redelivered(fl *flight) *RedeliverResult {
+	if fl.settlement.Status == models.StatusSucceeded {
+		return &RedeliverResult{Succeeded: true, Next: fl.next}
 	}
-	return &RedeliverResult{Message: failure(s)}
+	return &RedeliverResult{Message: failure(fl.settlement)}
 }

@@ -26,6 +26,9 @@ type Gate struct {
 	LastError string
 	// Claim is set with VerdictGranted.
 	Claim *Claim
+	// Next is set with VerdictClosed when the invocation was in a FIFO queue whose head is now another one that the
+	// same workflow carries on with.
+	Next string
 }
 
 // Claim is the right to send one attempt, and all that sending it takes. It lives while the worker named as its
@@ -57,6 +60,9 @@ type Claim struct {
 	// PolicyAttempts were made before this one; FirstAttemptAt is nil when this is the first.
 	PolicyAttempts int
 	FirstAttemptAt *time.Time
+	// OrderingKey and Sequence are the invocation's; "" = it is not ordered.
+	OrderingKey string
+	Sequence    int64
 }
 
 // RetryCount is what an envelope shows as retry_count: the attempts made before this one.
@@ -88,6 +94,26 @@ type Settlement struct {
 	Status InvocationStatus
 	// NextAttemptAt is set with StatusRetrying.
 	NextAttemptAt *time.Time
+	// Workflow is the one to carry on with the next of a FIFO queue; "" = the next one's own.
+	Workflow string
+	// Owner claims the next of a FIFO queue at once, for this worker; "" = it is left to be claimed.
+	Owner string
+}
+
+// Settled is what became of a settlement.
+type Settled struct {
+	// Kept is false when the claim was lost: its owner had not renewed itself, somebody recorded the attempt as
+	// interrupted, and nothing was stored now.
+	Kept bool
+	// Status is the invocation's: the Settlement's, unless a newer event was delivered meanwhile (StatusAbandoned).
+	Status InvocationStatus
+	// Next is the new head of the FIFO queue, when this settlement released one that Settlement.Workflow is to carry
+	// on with; "" = none.
+	Next string
+	// Gate is the gate's answer for Next, where Settlement.Owner asked for it.
+	Gate *Gate
+	// Released is set when a new head waits for the dispatcher instead.
+	Released bool
 }
 
 // Settle decides what a result means for the invocation, by its policy alone.

@@ -17,7 +17,9 @@ type Command struct {
 	InvocationID string
 	Kind         CommandKind
 	// WorkflowID is the workflow to signal.
-	WorkflowID    string
+	WorkflowID string
+	// Forced redelivers what a newer event has overtaken.
+	Forced        bool
 	DispatchAfter *time.Time `gorm:"serializer:micros"`
 	// SettledAt is when it was carried out; nil before.
 	SettledAt *time.Time `gorm:"serializer:micros"`

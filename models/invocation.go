@@ -37,6 +37,8 @@ const (
 	ReasonSubscriptionDeleted = "subscription_deleted"
 	ReasonSubscriptionGone    = "subscription_gone"
 	ReasonApplicationDeleted  = "application_deleted"
+	// ReasonSuperseded: a newer event of the same entity was delivered first; AbandonedBy names its invocation.
+	ReasonSuperseded = "superseded"
 )
 
 // Invocation is one event fired at one subscription, or one test of a subscription.
@@ -67,7 +69,11 @@ type Invocation struct {
 	LastErrorMessage *string
 	AbandonedBy      *string
 	Reason           *string
-	// Position is its place in a FIFO queue; nil without one.
+	// OrderingKey names those that it is kept in order with; nil = it is not ordered. See Ordering.KeyOf.
+	OrderingKey *string
+	// Sequence is its event's, and what latest-wins compares; nil = it is not ordered.
+	Sequence *int64
+	// Position is its place in a FIFO queue, from 1, with gaps; nil without one.
 	Position   *int64
 	WorkflowID string
 	// DispatchAfter is when the dispatcher takes it up; nil = nothing to dispatch.
@@ -82,8 +88,10 @@ type Invocation struct {
 	ClaimOwner      *string
 	ClaimRedelivery *string
 	ClaimedAt       *time.Time `gorm:"serializer:micros"`
-	CreatedAt       time.Time  `gorm:"serializer:micros;autoCreateTime:false"`
-	UpdatedAt       time.Time  `gorm:"serializer:micros;autoUpdateTime:false"`
+	// Ordering is the kind of order behind OrderingKey, while it is being accepted; its Spec has it afterwards.
+	Ordering  OrderingKind `gorm:"-"`
+	CreatedAt time.Time    `gorm:"serializer:micros;autoCreateTime:false"`
+	UpdatedAt time.Time    `gorm:"serializer:micros;autoUpdateTime:false"`
 }
 
 // IsTest reports whether it is a test of its subscription.

@@ -113,6 +113,13 @@ const (
 	OrderingLatestWins OrderingKind = "latest_wins"
 )
 
+// What an order goes by.
+const (
+	OrderBySubscription = "subscription" // fifo's key: one queue for the subscription
+	OrderByType         = "type"         // latest_wins' scope: events of one type and entity
+	OrderByEntity       = "entity"       // fifo's key: a queue for each entity; latest_wins' scope: of any type
+)
+
 // Ordering is the order of delivery. In JSON and YAML it may be the kind alone.
 type Ordering struct {
 	Kind OrderingKind `json:"kind" yaml:"kind"`
@@ -120,6 +127,23 @@ type Ordering struct {
 	Key string `json:"key,omitempty" yaml:"key,omitempty"`
 	// Scope is what latest_wins compares: "type" (default) or "entity".
 	Scope string `json:"scope,omitempty" yaml:"scope,omitempty"`
+}
+
+// KeyOf is the ordering key of an event sent to a subscription: the events of one key are kept in order with each
+// other and with nobody else. "" = it is not ordered: the kind is none, or it goes by entity and the event has none.
+func (o Ordering) KeyOf(subscriptionID, eventType string, entityID *string) string {
+	switch {
+	case o.Kind == OrderingFIFO && o.Key != OrderByEntity:
+		return subscriptionID
+	case o.Kind != OrderingFIFO && o.Kind != OrderingLatestWins || entityID == nil:
+		return ""
+	case o.Kind == OrderingFIFO:
+		return subscriptionID + "/fifo/" + *entityID
+	case o.Scope == OrderByEntity:
+		return subscriptionID + "/latest//" + *entityID
+	default:
+		return subscriptionID + "/latest/" + eventType + "/" + *entityID
+	}
 }
 
 // UnmarshalJSON reads `"fifo"` as well as `{"kind":"fifo",…}`.

@@ -7,13 +7,6 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// What ordering may be keyed by, or compare.
-const (
-	fifoBySubscription = "subscription"
-	latestByType       = "type"
-	byEntity           = "entity"
-)
-
 // checkPolicy looks at the knobs that a subscription may change as well.
 func (f *form) checkPolicy(faults *models.Faults) {
 	if f.Success.IsZero() {
@@ -37,12 +30,12 @@ func (f *form) checkPolicy(faults *models.Faults) {
 func checkOrdering(faults *models.Faults, o models.Ordering) {
 	oneOf(faults, "ordering.kind", o.Kind, models.OrderingNone, models.OrderingFIFO, models.OrderingLatestWins)
 	if o.Kind == models.OrderingFIFO {
-		oneOf(faults, "ordering.key", o.Key, "", fifoBySubscription, byEntity)
+		oneOf(faults, "ordering.key", o.Key, "", models.OrderBySubscription, models.OrderByEntity)
 	} else if o.Key != "" {
 		faults.Add("ordering.key", "does not belong to kind %s", o.Kind)
 	}
 	if o.Kind == models.OrderingLatestWins {
-		oneOf(faults, "ordering.scope", o.Scope, "", latestByType, byEntity)
+		oneOf(faults, "ordering.scope", o.Scope, "", models.OrderByType, models.OrderByEntity)
 	} else if o.Scope != "" {
 		faults.Add("ordering.scope", "does not belong to kind %s", o.Kind)
 	}
@@ -51,10 +44,10 @@ func checkOrdering(faults *models.Faults, o models.Ordering) {
 // explicit spells out the defaults of an ordering, so that nobody else has to know them.
 func explicit(o models.Ordering) models.Ordering {
 	if o.Kind == models.OrderingFIFO && o.Key == "" {
-		o.Key = fifoBySubscription
+		o.Key = models.OrderBySubscription
 	}
 	if o.Kind == models.OrderingLatestWins && o.Scope == "" {
-		o.Scope = latestByType
+		o.Scope = models.OrderByType
 	}
 	return o
 }

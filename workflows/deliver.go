@@ -163,6 +163,42 @@ func (d *delivery) noteFirst(asked []string, result activities.FirstAttemptsResu
 			d.end(i, StatusSucceeded)
 		}
 	}
+	d.noteFollowers(asked, result)
+}
+
+// noteFollowers takes over those that followed the asked ones in their FIFO queues.
+func (d *delivery) noteFollowers(asked []string, result activities.FirstAttemptsResult) {
+	follows := func(id string) bool { return !slices.Contains(asked, id) && !d.find(id).waiting }
+	for _, id := range result.Parked {
+		if follows(id) {
+			d.end(d.find(id), StatusParked)
+		}
+	}
+	for _, id := range result.Open {
+		if follows(id) {
+			i := d.find(id)
+			i.waiting, i.status = true, ""
+			d.attempt(i)
+		}
+	}
+	for _, id := range result.Next {
+		d.carryOn(id)
+	}
+}
+
+// carryOn goes on with the new head of a FIFO queue; "" = there is none. A run whose history grows too long leaves
+// that to the next.
+func (d *delivery) carryOn(head string) {
+	if head == "" {
+		return
+	}
+	switch i := d.find(head); {
+	case i.waiting: // the dispatcher was first
+	case workflow.GetInfo(d.ctx).GetContinueAsNewSuggested():
+		i.waiting = true
+	default:
+		d.first([]string{head})
+	}
 }
 
 // attempt waits for one invocation by one activity, for as long as its policy lasts.
@@ -178,6 +214,7 @@ func (d *delivery) attempt(i *invocation) {
 		var result activities.StatusOf
 		err := f.Get(d.ctx, &result)
 		d.end(i, d.statusOf(result, err))
+		d.carryOn(result.Next)
 	})
 }
 
@@ -208,6 +245,7 @@ func (d *delivery) redeliverNext(i *invocation) {
 			workflow.GetLogger(d.ctx).Error("redeliver activity ended", "error", err)
 		}
 		d.noteRedelivery(i, result)
+		d.carryOn(result.Next)
 		d.redeliverNext(i)
 	})
 }

@@ -15,6 +15,8 @@ type gate struct {
 	rows     map[string]*row
 	commands map[string]*command
 	tokens   int
+	// queue are the ids of one FIFO queue, the head first.
+	queue []string
 	// fail is asked before every call, by the method's name; an error is the database's.
 	fail func(method string) error
 	// asked is called with every verdict, after it was made and before the caller hears of it.
@@ -30,6 +32,8 @@ type row struct {
 	policy   int
 	first    *time.Time
 	next     time.Time
+	// queued puts it into the gate's queue.
+	queued bool
 	// parked makes the gate answer so until somebody clears it.
 	parked bool
 	// token, owner and redelivery are the claim on it.
@@ -73,8 +77,13 @@ func (g *gate) decide(owner string, r *row) models.Gate {
 	switch {
 	case !r.status.Open():
 		answer.Verdict = models.VerdictClosed
+		if r.queued && len(g.queue) > 0 {
+			answer.Next = g.queue[0]
+		}
 	case r.token != "":
 		answer.Verdict, answer.Wait = models.VerdictHeld, time.Second
+	case r.queued && g.queue[0] != r.id:
+		answer.Verdict = models.VerdictParked
 	case r.next.After(g.now()):
 		answer.Verdict, answer.Wait = models.VerdictNotDue, r.next.Sub(g.now())
 	case r.parked:
@@ -115,21 +124,25 @@ func (g *gate) grant(owner string, r *row, redelivery string) *models.Claim {
 	if redelivery != "" {
 		trigger = models.TriggerRedeliver
 	}
+	key := ""
+	if r.queued {
+		key = "queue"
+	}
 	return &models.Claim{
-		Token: r.token, InvocationID: r.id, Number: r.attempts + 1, Trigger: trigger, RedeliveryID: redelivery,
+		OrderingKey: key, Token: r.token, InvocationID: r.id, Number: r.attempts + 1, Trigger: trigger, RedeliveryID: redelivery,
 		Spec: r.spec, PolicyAttempts: r.policy, FirstAttemptAt: r.first,
 	}
 }
 
-func (g *gate) Settle(_ context.Context, s models.Settlement) (bool, error) {
+func (g *gate) Settle(_ context.Context, s models.Settlement) (models.Settled, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err := g.failure("Settle"); err != nil {
-		return false, err
+		return models.Settled{}, err
 	}
 	r := g.rows[s.Claim.InvocationID]
 	if r.token != s.Claim.Token {
-		return false, nil
+		return models.Settled{}, nil
 	}
 	r.token, r.owner, r.redelivery = "", "", ""
 	r.attempts = s.Claim.Number
@@ -140,12 +153,19 @@ func (g *gate) Settle(_ context.Context, s models.Settlement) (bool, error) {
 	if s.Result.Error != nil {
 		r.lastError = s.Result.Error.Message
 	}
+	g.settleRow(r, s)
+	settled := models.Settled{Kept: true, Status: s.Status}
+	g.release(r, s, &settled)
+	return settled, nil
+}
+
+func (g *gate) settleRow(r *row, s models.Settlement) {
 	if s.Claim.Trigger == models.TriggerRedeliver {
 		g.commands[s.Claim.RedeliveryID].settled = true
 		if s.Status != "" {
 			r.status = s.Status
 		}
-		return true, nil
+		return
 	}
 	r.policy++
 	if r.status.Open() {
@@ -154,7 +174,26 @@ func (g *gate) Settle(_ context.Context, s models.Settlement) (bool, error) {
 			r.next = *s.NextAttemptAt
 		}
 	}
-	return true, nil
+}
+
+// release takes a head that has ended out of the queue and answers for the next, as internal/store does.
+func (g *gate) release(r *row, s models.Settlement, settled *models.Settled) {
+	if !r.queued || r.status.Open() || len(g.queue) == 0 || g.queue[0] != r.id {
+		return
+	}
+	g.queue = g.queue[1:]
+	if len(g.queue) == 0 {
+		return
+	}
+	if s.Workflow == "" {
+		settled.Released = true
+		return
+	}
+	settled.Next = g.queue[0]
+	if s.Owner != "" {
+		answer := g.decide(s.Owner, g.rows[settled.Next])
+		settled.Gate = &answer
+	}
 }
 
 func (g *gate) failure(method string) error {

@@ -70,7 +70,7 @@ func newRecorder(t *testing.T, c client.Client, path string) *recorder {
 		t: t, client: c, path: path, gate: newGate(time.Now), receiver: &receiver{now: time.Now, scripts: map[string]script{}},
 	}
 	r.acts = &activities.Activities{
-		Gatekeeper: r.gate, Sender: r.receiver, Observer: observer{}, Owner: "owner", Now: time.Now,
+		Gatekeeper: r.gate, Sender: r.receiver, Observer: observer{}, Owner: "owner", Wake: func() {}, Now: time.Now,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	r.startWorker()

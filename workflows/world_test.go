@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	w.gate = newGate(now)
 	w.receiver = &receiver{now: now, scripts: map[string]script{}}
 	w.acts = &activities.Activities{
-		Gatekeeper: w.gate, Sender: w.receiver, Observer: observer{}, Owner: "owner", Now: now,
+		Gatekeeper: w.gate, Sender: w.receiver, Observer: observer{}, Owner: "owner", Wake: func() {}, Now: now,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	w.renew(w.start)

@@ -37,11 +37,19 @@ func (a *App) startWorker(ctx context.Context) error {
 	if changed {
 		a.logger.WarnContext(ctx, "the Temporal namespace is a new one; open invocations are dispatched again")
 	}
+	healed, err := a.store.HealQueues(ctx)
+	if err != nil {
+		return fmt.Errorf("heal queues: %w", err)
+	}
+	if healed > 0 {
+		a.logger.ErrorContext(ctx, "queues without a head were given one", "queues", healed)
+	}
 	if err := a.store.RenewWorker(ctx, a.owner); err != nil {
 		return fmt.Errorf("register worker: %w", err)
 	}
 	acts := &activities.Activities{
-		Gatekeeper: a.store, Sender: a.sender(), Observer: a.metrics, Owner: a.owner, Now: time.Now, Logger: a.logger,
+		Gatekeeper: a.store, Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
+		Wake: func() { a.wake() }, Now: time.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
 	a.background(ctx, "renewal of the lease", a.renew)

@@ -25,6 +25,7 @@ type plan struct {
 type target struct {
 	subscription *models.Subscription
 	spec         models.StoredSpec
+	ordering     models.Ordering
 }
 
 func newPlan(in *Ingest, app *models.Application, profile *profiles.Profile) *plan {
@@ -55,6 +56,9 @@ func (p *plan) offered(batch []*models.Acceptance) []models.Dispatch {
 			continue
 		}
 		for _, i := range a.Invocations {
+			if i.Status != models.StatusPending { // it waits in a queue, or has ended already
+				continue
+			}
 			rows = append(rows, models.Dispatch{
 				InvocationID: i.ID, ApplicationID: i.ApplicationID, SubscriptionID: i.SubscriptionID, EventID: i.EventID,
 				EventType: i.EventType, WorkflowID: i.WorkflowID, Lease: *p.offer, Due: *i.NextAttemptAt,
@@ -96,7 +100,7 @@ func (p *plan) targetsOf(ctx context.Context, eventType string) ([]target, error
 	}
 	targets := make([]target, 0, len(subscriptions))
 	for i := range subscriptions {
-		t := target{subscription: &subscriptions[i], spec: shared}
+		t := target{subscription: &subscriptions[i], spec: shared, ordering: p.profile.Ordering}
 		if len(subscriptions[i].Delivery) > 0 {
 			spec, err := p.profile.WithDelivery(subscriptions[i].Delivery)
 			if err != nil {
@@ -105,6 +109,7 @@ func (p *plan) targetsOf(ctx context.Context, eventType string) ([]target, error
 			if t.spec, err = spec.Store(); err != nil {
 				return nil, err
 			}
+			t.ordering = spec.Ordering
 		}
 		targets = append(targets, t)
 	}
@@ -112,22 +117,31 @@ func (p *plan) targetsOf(ctx context.Context, eventType string) ([]target, error
 	return targets, nil
 }
 
-// invocations fires the event at its targets. Ordered subscriptions take their place in their queue here, once
-// there are any: see docs/architecture.md, "Order".
+// invocations fires the event at its targets. Those in order take their place as they are stored.
 func (p *plan) invocations(a *models.Acceptance, targets []target) {
 	due := p.now
 	if a.Event.NotBefore != nil && a.Event.NotBefore.After(due) {
 		due = *a.Event.NotBefore
 	}
 	a.Invocations = make([]*models.Invocation, 0, len(targets))
-	for i, t := range targets {
-		a.Invocations = append(a.Invocations, &models.Invocation{
+	together := 0
+	for _, t := range targets {
+		invocation := &models.Invocation{
 			ID: models.NewID(), ApplicationID: p.app.ID, SubscriptionID: t.subscription.ID, EventID: &a.Event.ID,
 			EventType: a.Event.Type, EntityID: a.Event.EntityID, Status: models.StatusPending,
 			SpecDigest: t.spec.Digest, URL: t.subscription.URL, NextAttemptAt: &due, DispatchAfter: &due,
-			WorkflowID: workflows.EventWorkflowID(a.Event.ID, i/workflows.InvocationsPerWorkflow),
-			CreatedAt:  p.now, UpdatedAt: p.now,
-		})
+			Ordering: t.ordering.Kind, CreatedAt: p.now, UpdatedAt: p.now,
+		}
+		if key := t.ordering.KeyOf(t.subscription.ID, a.Event.Type, a.Event.EntityID); key != "" {
+			invocation.OrderingKey = &key
+		}
+		if t.ordering.Kind == models.OrderingFIFO && invocation.OrderingKey != nil { // heads travel alone
+			invocation.WorkflowID = workflows.InvocationWorkflowID(invocation.ID)
+		} else {
+			invocation.WorkflowID = workflows.EventWorkflowID(a.Event.ID, together/workflows.InvocationsPerWorkflow)
+			together++
+		}
+		a.Invocations = append(a.Invocations, invocation)
 		a.Specs = appendNew(a.Specs, t.spec)
 	}
 }

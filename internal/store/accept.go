@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -14,7 +15,7 @@ import (
 // Acceptance is one event to be accepted, with the invocations it leads to.
 type Acceptance = models.Acceptance
 
-// insertBatch bounds the rows of one INSERT: SQLite takes 32,766 parameters, an invocation has 33.
+// insertBatch bounds the rows of one INSERT: SQLite takes 32,766 parameters, an invocation has 35.
 const insertBatch = 500
 
 // Accept stores the events and their invocations in one durable transaction, in the order given. A repeat of an
@@ -24,16 +25,21 @@ func (s *Store) Accept(ctx context.Context, applicationID string, batch []*Accep
 	accepted := make([]Acceptance, len(batch))
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		for i, a := range batch {
-			accepted[i] = *a
-			if a.Err != nil {
+			accepted[i] = afresh(a)
+		}
+		keys, err := takeKeys(tx, accepted)
+		if err != nil {
+			return err
+		}
+		for i := range accepted {
+			if accepted[i].Err != nil {
 				continue
 			}
-			a.Event.Seq = 0 // an earlier run's
-			if err := s.acceptOne(tx, applicationID, &accepted[i]); err != nil {
+			if err := s.acceptOne(tx, applicationID, &accepted[i], keys); err != nil {
 				return err
 			}
 		}
-		return nil
+		return storeHeads(tx, keys)
 	})
 	if err != nil {
 		return err
@@ -45,7 +51,24 @@ func (s *Store) Accept(ctx context.Context, applicationID string, batch []*Accep
 	return nil
 }
 
-func (s *Store) acceptOne(tx *gorm.DB, applicationID string, a *Acceptance) error {
+// afresh is an acceptance as it came: what an earlier run of the transaction made of it does not count.
+func afresh(a *Acceptance) Acceptance {
+	fresh := *a
+	if a.Event != nil {
+		a.Event.Seq = 0
+	}
+	if !slices.ContainsFunc(a.Invocations, func(i *models.Invocation) bool { return i.OrderingKey != nil }) {
+		return fresh
+	}
+	fresh.Invocations = make([]*models.Invocation, 0, len(a.Invocations))
+	for _, invocation := range a.Invocations {
+		row := *invocation
+		fresh.Invocations = append(fresh.Invocations, &row)
+	}
+	return fresh
+}
+
+func (s *Store) acceptOne(tx *gorm.DB, applicationID string, a *Acceptance, keys map[string]*orderingKey) error {
 	if first, err := s.repeated(tx, applicationID, a); err != nil || first {
 		return err
 	}
@@ -68,6 +91,13 @@ func (s *Store) acceptOne(tx *gorm.DB, applicationID string, a *Acceptance) erro
 	}
 	if len(a.Invocations) == 0 {
 		return nil
+	}
+	for _, invocation := range a.Invocations {
+		if invocation.OrderingKey != nil {
+			sequence := a.Event.Sequence()
+			invocation.Sequence = &sequence
+			keys[*invocation.OrderingKey].place(invocation)
+		}
 	}
 	return tx.CreateInBatches(a.Invocations, insertBatch).Error
 }

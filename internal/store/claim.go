@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -37,12 +39,8 @@ const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS su
 // settled, or its owner has not renewed itself for Lease.
 func (s *Store) Claim(ctx context.Context, owner string, ids []string) ([]models.Gate, error) {
 	var gates []models.Gate
-	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		round, err := s.newRound(tx, owner, ids)
-		if err != nil {
-			return err
-		}
-		gates, err = round.decideAll()
+	err := s.round(ctx, owner, ids, func(r *round) (err error) {
+		gates, err = r.decideAll()
 		return err
 	})
 	return gates, err
@@ -51,20 +49,38 @@ func (s *Store) Claim(ctx context.Context, owner string, ids []string) ([]models
 // ClaimRedelivery asks for the attempt that a redeliver command wants. It is granted in any state of the invocation;
 // closed means the command was carried out already, or the subscription is gone for good.
 func (s *Store) ClaimRedelivery(ctx context.Context, owner, commandID string) (models.Gate, error) {
+	var command models.Command
+	if err := takeRaw(s.read(ctx), &command, "SELECT * FROM commands WHERE id = ?", commandID); err != nil {
+		return models.Gate{}, found(err, "command")
+	}
 	var gate models.Gate
-	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		var command models.Command
-		if err := takeRaw(tx, &command, "SELECT * FROM commands WHERE id = ?", commandID); err != nil {
-			return found(err, "command")
-		}
-		round, err := s.newRound(tx, owner, []string{command.InvocationID})
-		if err != nil {
-			return err
-		}
-		gate, err = round.decideRedelivery(&command)
+	err := s.round(ctx, owner, []string{command.InvocationID}, func(r *round) (err error) {
+		gate, err = r.decideRedelivery(commandID)
 		return err
 	})
 	return gate, err
+}
+
+// errOrdered tells that a round has met ordered invocations, whose keys must be locked first.
+var errOrdered = errors.New("ordered invocations")
+
+// round runs one round of decisions in a transaction. Most invocations are not ordered and take no more than one
+// query; where one is, Postgres begins anew with its key locked.
+func (s *Store) round(ctx context.Context, owner string, ids []string, decide func(*round) error) error {
+	run := func(ordered bool) error {
+		return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+			r, err := s.newRound(tx, owner, ids, ordered)
+			if err != nil {
+				return err
+			}
+			return decide(r)
+		})
+	}
+	err := run(!s.postgres())
+	if errors.Is(err, errOrdered) {
+		return run(true)
+	}
+	return err
 }
 
 // round is one transaction's worth of gate decisions.
@@ -76,11 +92,29 @@ type round struct {
 	candidates []candidate
 	alive      map[string]bool // nil until somebody holds a claim
 	events     map[string]*models.Event
+	// keys are the ordering keys of the candidates, locked.
+	keys map[string]*orderingKey
 }
 
-func (s *Store) newRound(tx *gorm.DB, owner string, ids []string) (*round, error) {
+// newRound reads and locks the candidates. ordered says that their ordering keys may be locked now: on Postgres, that
+// they come first; without it, meeting an ordered candidate is errOrdered.
+func (s *Store) newRound(tx *gorm.DB, owner string, ids []string, ordered bool) (*round, error) {
 	r := &round{store: s, tx: tx, now: s.now().UTC(), owner: owner, events: map[string]*models.Event{}}
-	err := tx.Raw(candidateSQL+s.forUpdate("invocations"), ids).Scan(&r.candidates).Error
+	var err error
+	if ordered && s.postgres() {
+		if r.keys, err = s.lockKeys(tx, "id IN ?", ids); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.Raw(candidateSQL+s.forUpdate("invocations"), ids).Scan(&r.candidates).Error; err != nil {
+		return nil, err
+	}
+	if r.keys == nil && slices.ContainsFunc(r.candidates, func(c candidate) bool { return c.OrderingKey != nil }) {
+		if !ordered {
+			return nil, errOrdered
+		}
+		r.keys, err = s.lockKeys(tx, "id IN ?", ids)
+	}
 	return r, err
 }
 
@@ -144,6 +178,9 @@ func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
 	}
 	if c.SubVersion != nil {
 		claim.Version = *c.SubVersion
+	}
+	if c.OrderingKey != nil {
+		claim.OrderingKey, claim.Sequence = *c.OrderingKey, *c.Sequence
 	}
 	if c.EventID == nil {
 		return claim, nil

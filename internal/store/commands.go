@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -11,6 +12,10 @@ import (
 // Cancel ends an open invocation: no attempt is claimed once it returns. A settled one is CodeConflict.
 func (s *Store) Cancel(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *gorm.DB) error {
+		keys, err := s.lockKeys(tx, "id = ?", id)
+		if err != nil {
+			return err
+		}
 		i, err := s.lockInvocation(tx, id)
 		if err != nil {
 			return err
@@ -18,7 +23,7 @@ func (s *Store) Cancel(ctx context.Context, id string) error {
 		if !i.Status.Open() {
 			return models.Errorf(models.CodeConflict, "the invocation is settled: %s", i.Status)
 		}
-		return s.cancelOne(tx, i, models.ReasonCancelled)
+		return s.cancelOne(tx, i, keys, models.ReasonCancelled)
 	})
 }
 
@@ -27,7 +32,8 @@ func (s *Store) Cancel(ctx context.Context, id string) error {
 func (s *Store) Redeliver(ctx context.Context, id string, force bool) (string, error) {
 	now := s.now().UTC()
 	command := models.Command{
-		ID: models.NewID(), InvocationID: id, Kind: models.CommandRedeliver, DispatchAfter: &now, CreatedAt: now,
+		ID: models.NewID(), InvocationID: id, Kind: models.CommandRedeliver, Forced: force, DispatchAfter: &now,
+		CreatedAt: now,
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		i, err := s.lockInvocation(tx, id)
@@ -71,32 +77,60 @@ func (s *Store) lockInvocation(tx *gorm.DB, id string) (*models.Invocation, erro
 	return &i, nil
 }
 
-// cancelOne ends one open, locked invocation. Where a workflow may wait for it, a command tells the workflow.
-func (s *Store) cancelOne(tx *gorm.DB, i *models.Invocation, reason string) error {
+// cancelOne ends one open invocation; it and its ordering key are locked. Where a workflow may wait for it, a command
+// tells the workflow; where others of its queue wait behind it, the next is released.
+func (s *Store) cancelOne(tx *gorm.DB, i *models.Invocation, keys map[string]*orderingKey, reason string) error {
 	now := s.now().UTC()
 	if err := tx.Exec(cancelSQL+"id = ?", append(cancelArgs(micros(now), reason), i.ID)...).Error; err != nil {
 		return err
 	}
-	if i.DispatchAfter != nil || i.Parked {
-		return nil // no workflow waits for it: the row is all there is
+	if i.OrderingKey != nil {
+		if _, err := s.release(tx, keys[*i.OrderingKey], i.ID, ""); err != nil {
+			return err
+		}
 	}
-	return tx.Create(&models.Command{
+	if !awaited(i) {
+		return nil
+	}
+	return tx.Create(cancelCommand(i, now)).Error
+}
+
+// awaited reports whether a workflow may wait for an open invocation; else its row is all there is.
+func awaited(i *models.Invocation) bool {
+	return i.DispatchAfter == nil && !i.Parked && i.Status != models.StatusQueued
+}
+
+func cancelCommand(i *models.Invocation, now time.Time) *models.Command {
+	return &models.Command{
 		ID: models.NewID(), InvocationID: i.ID, Kind: models.CommandCancel, WorkflowID: i.WorkflowID,
 		DispatchAfter: &now, CreatedAt: now,
-	}).Error
+	}
 }
 
-// cancelOpen ends every open invocation whose column has the value, by rows alone: workflows that wait for one find
-// out when their next attempt is due.
+// cancelOpen ends every open invocation whose column (subscription_id or application_id) has the value, by rows alone: workflows that wait for one find
+// out when their next attempt is due. Their queues are empty then.
 func (s *Store) cancelOpen(tx *gorm.DB, column, value, reason string) error {
-	return tx.Exec(cancelSQL+column+" = ? AND "+openSQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
+	err := tx.Exec(cancelSQL+column+" = ? AND "+openSQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
+	if err != nil {
+		return err
+	}
+	subscriptions := "= ?"
+	if column == "application_id" {
+		subscriptions = "IN (SELECT id FROM subscriptions WHERE application_id = ?)"
+	}
+	return tx.Exec("UPDATE ordering_keys SET head = NULL WHERE head IS NOT NULL AND subscription_id "+subscriptions,
+		value).Error
 }
 
-// lockOpen locks the open invocations that cancelOpen will end. Whoever locks invocations and their subscription takes
-// the invocations first, in the order of their ids, or a claim and a deletion would wait for each other.
+// lockOpen locks the open invocations that cancelOpen will end, their ordering keys before them. Whoever locks
+// invocations and their subscription takes the invocations first, in the order of their ids, or a claim and a deletion
+// would wait for each other.
 func (s *Store) lockOpen(tx *gorm.DB, column, value string) error {
 	if !s.postgres() {
 		return nil
+	}
+	if _, err := s.lockKeys(tx, column+" = ? AND "+openSQL, value); err != nil {
+		return err
 	}
 	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE "+column+" = ? AND "+openSQL+
 		" ORDER BY id"+s.forUpdate("invocations")+") AS locked", value).Error

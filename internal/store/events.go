@@ -62,13 +62,17 @@ func (s *Store) CancelEvent(ctx context.Context, id string) error {
 		if done.RowsAffected == 0 {
 			return models.NotFound("event")
 		}
+		keys, err := s.lockKeys(tx, "event_id = ? AND "+openSQL, id)
+		if err != nil {
+			return err
+		}
 		var open []models.Invocation
 		query := "SELECT * FROM invocations WHERE event_id = ? AND " + openSQL + " ORDER BY id" + s.forUpdate("invocations")
 		if err := tx.Raw(query, id).Scan(&open).Error; err != nil {
 			return err
 		}
 		for i := range open {
-			if err := s.cancelOne(tx, &open[i], models.ReasonEventCancelled); err != nil {
+			if err := s.cancelOne(tx, &open[i], keys, models.ReasonEventCancelled); err != nil {
 				return err
 			}
 		}

@@ -11,19 +11,24 @@ import (
 func (r *round) decide(c *candidate) (models.Gate, error) {
 	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
 	if !c.Status.Open() {
-		gate.Verdict = models.VerdictClosed
-		return gate, nil
+		return r.closed(c, gate)
 	}
 	if c.SubDeletedAt != nil { // accepted while the subscription was being deleted
 		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusCancelled
-		return gate, r.store.cancelOpen(r.tx, "id", c.ID, models.ReasonSubscriptionDeleted)
+		return gate, r.store.cancelOne(r.tx, &c.Invocation, r.keys, models.ReasonSubscriptionDeleted)
 	}
 	held, err := r.held(c)
+	if err == nil && !held {
+		held, err = r.queueBusy(c)
+	}
 	switch {
 	case err != nil:
 		return gate, err
 	case held:
 		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait
+	case r.overtaken(c):
+		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusAbandoned
+		return gate, abandon(r.tx, []string{c.ID}, *r.keys[*c.OrderingKey].DeliveredBy, r.now)
 	case c.Status == models.StatusQueued: // settling the head of its queue brings it up
 		gate.Verdict = models.VerdictParked
 	case c.NextAttemptAt.After(r.now):
@@ -60,19 +65,27 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 	return nil
 }
 
-// decideRedelivery is the gate for a redelivery: only a deleted subscription, or another attempt in flight, is in
-// its way.
-func (r *round) decideRedelivery(command *models.Command) (models.Gate, error) {
+// decideRedelivery is the gate for a redelivery: only a deleted subscription, another attempt in flight, or a newer
+// event that was delivered, is in its way.
+func (r *round) decideRedelivery(commandID string) (models.Gate, error) {
 	if len(r.candidates) == 0 {
 		return models.Gate{}, models.NotFound("invocation")
 	}
 	c := &r.candidates[0]
 	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
-	if command.SettledAt != nil || c.SubDeletedAt != nil {
+	var command models.Command
+	if err := takeRaw(r.tx, &command, "SELECT * FROM commands WHERE id = ?", commandID); err != nil {
+		return gate, found(err, "command")
+	}
+	late := r.overtaken(c) && (c.Status.Open() || c.Status == models.StatusAbandoned)
+	if command.SettledAt != nil || c.SubDeletedAt != nil || late && !command.Forced {
 		gate.Verdict = models.VerdictClosed
 		return gate, r.store.settleCommand(r.tx, command.ID, r.now)
 	}
 	held, err := r.held(c)
+	if err == nil && !held {
+		held, err = r.queueBusy(c)
+	}
 	if err != nil {
 		return gate, err
 	}

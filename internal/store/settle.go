@@ -10,32 +10,47 @@ import (
 )
 
 // Settle ends a claim in one durable transaction: the attempt's log entry, the invocation's new state, the health of
-// its subscription. It reports false when the claim was lost: its owner had not renewed itself, somebody recorded
-// the attempt as interrupted, and nothing is stored now.
-func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (bool, error) {
-	kept := false
+// its subscription, and what that means for others in order with it.
+func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (models.Settled, error) {
+	var settled models.Settled
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if settlement.Result.Gone {
-			if err := s.lockOpen(tx, "subscription_id", settlement.Claim.SubscriptionID); err != nil {
-				return err
-			}
-		}
 		var err error
-		if kept, err = s.settleInvocation(tx, settlement); err != nil || !kept {
-			return err
-		}
-		if err := tx.Create(attemptOf(settlement)).Error; err != nil {
-			return err
-		}
-		if err := s.settleSubscription(tx, settlement); err != nil {
-			return err
-		}
-		if id := settlement.Claim.RedeliveryID; id != "" {
-			return s.settleCommand(tx, id, s.now())
-		}
-		return nil
+		settled, err = s.settle(tx, settlement)
+		return err
 	})
-	return kept && err == nil, err
+	if err != nil {
+		return models.Settled{}, err
+	}
+	return settled, nil
+}
+
+func (s *Store) settle(tx *gorm.DB, st models.Settlement) (models.Settled, error) {
+	settled := models.Settled{}
+	if st.Result.Gone {
+		if err := s.lockOpen(tx, "subscription_id", st.Claim.SubscriptionID); err != nil {
+			return settled, err
+		}
+	}
+	key, err := s.orderOf(tx, &st)
+	if err != nil {
+		return settled, err
+	}
+	settled.Status = st.Status
+	if settled.Kept, err = s.settleInvocation(tx, st); err != nil || !settled.Kept {
+		return settled, err
+	}
+	if err := tx.Create(attemptOf(st)).Error; err != nil {
+		return settled, err
+	}
+	if err := s.settleSubscription(tx, st); err != nil {
+		return settled, err
+	}
+	if id := st.Claim.RedeliveryID; id != "" {
+		if err := s.settleCommand(tx, id, s.now()); err != nil {
+			return settled, err
+		}
+	}
+	return settled, s.settleOrder(tx, key, st, &settled)
 }
 
 // settleInvocation writes the outcome unless the claim is another's by now. An invocation that was cancelled or
@@ -74,7 +89,8 @@ func (s *Store) settleStatus(updates map[string]any, st models.Settlement) {
 	switch {
 	case st.Status == "": // a redelivery that failed
 	case st.Claim.Trigger == models.TriggerRedeliver:
-		updates["status"], updates["delivered_at"], updates["reason"] = st.Status, delivered, nil
+		updates["status"], updates["delivered_at"] = st.Status, delivered
+		updates["reason"], updates["abandoned_by"] = nil, nil
 		updates["next_attempt_at"], updates["dispatch_after"], updates["parked"] = nil, nil, false
 	default:
 		updates["status"] = gorm.Expr("CASE WHEN "+openSQL+" THEN ? ELSE status END", st.Status)

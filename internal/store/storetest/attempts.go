@@ -112,9 +112,9 @@ func (w *world) goneResult() models.Result {
 // end settles a claim that must still be held.
 func (w *world) end(t *testing.T, c *models.Claim, r models.Result) {
 	t.Helper()
-	kept, err := w.Settle(t.Context(), c.Settle(r))
+	settled, err := w.Settle(t.Context(), c.Settle(r))
 	require.NoError(t, err)
-	require.True(t, kept, "the claim is lost")
+	require.True(t, settled.Kept, "the claim is lost")
 }
 
 // attempt claims and settles.

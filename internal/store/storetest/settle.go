@@ -159,13 +159,13 @@ func overtaken(t *testing.T, w *world) {
 		_, sub, id := w.fired(t)
 		c := w.claim(t, w.worker(t), id)
 		settlement := c.Settle(w.unreached())
-		kept := make([]bool, 5)
-		errs := make([]error, len(kept))
-		atOnce(len(kept), func(i int) { kept[i], errs[i] = w.Settle(t.Context(), settlement) })
+		settled := make([]models.Settled, 5)
+		errs := make([]error, len(settled))
+		atOnce(len(settled), func(i int) { settled[i], errs[i] = w.Settle(t.Context(), settlement) })
 		wins := 0
-		for i := range kept {
+		for i := range settled {
 			require.NoError(t, errs[i])
-			if kept[i] {
+			if settled[i].Kept {
 				wins++
 			}
 		}
@@ -181,9 +181,9 @@ func overtaken(t *testing.T, w *world) {
 		c := w.redeliver(t, w.worker(t), id)
 		w.clock.Advance(store.Lease)
 		w.claim(t, w.worker(t), id)
-		kept, err := w.Settle(t.Context(), c.Settle(w.delivered()))
+		settled, err := w.Settle(t.Context(), c.Settle(w.delivered()))
 		require.NoError(t, err)
-		require.False(t, kept)
+		require.False(t, settled.Kept)
 		require.Equal(t, models.StatusPending, w.invocation(t, id).Status)
 		require.Equal(t, 1, w.count(t, "SELECT count(*) FROM commands WHERE settled_at IS NULL AND id = ?", c.RedeliveryID))
 	})

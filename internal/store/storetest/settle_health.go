@@ -48,12 +48,12 @@ func gone(t *testing.T, w *world) {
 		for i, id := range ids {
 			settlements[i] = w.claim(t, owner, id).Settle(w.goneResult())
 		}
-		kept := make([]bool, len(ids))
+		settled := make([]models.Settled, len(ids))
 		errs := make([]error, len(ids))
-		atOnce(len(ids), func(i int) { kept[i], errs[i] = w.Settle(t.Context(), settlements[i]) })
+		atOnce(len(ids), func(i int) { settled[i], errs[i] = w.Settle(t.Context(), settlements[i]) })
 		for i, id := range ids {
 			require.NoError(t, errs[i])
-			require.True(t, kept[i])
+			require.True(t, settled[i].Kept)
 			require.Equal(t, models.StatusCancelled, w.invocation(t, id).Status)
 			require.Len(t, w.attempts(t, id), 1)
 		}

@@ -1,0 +1,73 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// lines are the flights that one call of FirstAttempts waits for. Where another followed in its FIFO queue, that one
+// takes a flight's place.
+type lines struct {
+	last   []*flight
+	landed chan int
+	now    func() time.Time
+	// end is when the wait is over, and timer fires.
+	end   time.Time
+	timer *time.Timer
+}
+
+// await returns when every flight has landed, the budget is used up, or the earliest retry is due. The answer has the
+// last flight of each line.
+func (a *Activities) await(ctx context.Context, launched []*flight) []*flight {
+	l := &lines{
+		last: slices.Clone(launched), now: a.Now, end: a.Now().Add(firstAttemptsBudget),
+		landed: make(chan int, len(launched)), // room for those that nobody waits for any more
+		timer:  time.NewTimer(firstAttemptsBudget),
+	}
+	defer l.timer.Stop()
+	for i := range l.last {
+		l.watch(i)
+	}
+	for open := len(l.last); open > 0; {
+		select {
+		case i := <-l.landed:
+			if !l.follow(i) {
+				open--
+			}
+		case <-l.timer.C:
+			return l.last
+		case <-ctx.Done():
+			return l.last
+		}
+	}
+	return l.last
+}
+
+func (l *lines) watch(i int) {
+	fl := l.last[i]
+	go func() {
+		<-fl.done
+		l.landed <- i
+	}()
+}
+
+// follow looks after a flight that has landed, and reports whether its line goes on.
+func (l *lines) follow(i int) bool {
+	fl := l.last[i]
+	if fl.then != nil { // a receiver's budget begins with its own request
+		l.last[i] = fl.then
+		l.watch(i)
+		l.waitUntil(l.now().Add(firstAttemptsBudget))
+		return true
+	}
+	if next := fl.settlement.NextAttemptAt; next != nil && next.Before(l.end) {
+		l.waitUntil(*next)
+	}
+	return false
+}
+
+func (l *lines) waitUntil(end time.Time) {
+	l.end = end
+	l.timer.Reset(max(0, end.Sub(l.now())))
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// queued is an invocation that waits in a FIFO queue, with when its event is due.
+type queued struct {
+	ID        string
+	NotBefore *time.Time `gorm:"serializer:micros"`
+}
+
+// release makes the next of a FIFO queue its head, when the given invocation was the head and has ended. The key is
+// locked. workflow is the one to carry on with it, which gets a moment before the dispatcher takes it up; "" = the
+// dispatcher starts its own. It returns the new head's id; "" = there is none, or the given one was not the head.
+func (s *Store) release(tx *gorm.DB, key *orderingKey, ended, workflow string) (string, error) {
+	if key.Head == nil || *key.Head != ended {
+		return "", nil
+	}
+	var next queued
+	found := tx.Raw("SELECT invocations.id, events.not_before FROM invocations JOIN events ON events.id = event_id"+
+		" WHERE ordering_key = ? AND status = 'queued' ORDER BY position LIMIT 1", key.ID).Scan(&next)
+	if found.Error != nil {
+		return "", found.Error
+	}
+	if found.RowsAffected == 0 {
+		key.Head = nil
+		return "", setHead(tx, key)
+	}
+	key.Head = &next.ID
+	if err := setHead(tx, key); err != nil {
+		return "", err
+	}
+	return next.ID, s.makeHead(tx, next, workflow)
+}
+
+func (s *Store) makeHead(tx *gorm.DB, next queued, workflow string) error {
+	now := s.now()
+	due, dispatch := now, now
+	if next.NotBefore != nil && next.NotBefore.After(now) {
+		due, dispatch = *next.NotBefore, *next.NotBefore
+	}
+	updates := map[string]any{"status": models.StatusPending, "next_attempt_at": micros(due)}
+	if workflow != "" {
+		dispatch = dispatch.Add(dispatchLease)
+		updates["workflow_id"] = workflow
+	}
+	updates["dispatch_after"] = micros(dispatch)
+	return tx.Model(&models.Invocation{}).Where("id = ?", next.ID).UpdateColumns(updates).Error
+}
+
+// HealQueues gives every queue that has something waiting and no head one, and returns how many there were. Every
+// transaction leaves queues whole, so this finds what was changed by hand, or by a fault of ours.
+func (s *Store) HealQueues(ctx context.Context) (int, error) {
+	healed := 0
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		var ids []string
+		err := tx.Raw("SELECT DISTINCT ordering_key FROM invocations WHERE status = 'queued' AND ordering_key IN" +
+			" (SELECT id FROM ordering_keys WHERE head IS NULL OR head NOT IN" +
+			" (SELECT id FROM invocations WHERE status IN ('pending', 'retrying'))) ORDER BY 1").Scan(&ids).Error
+		if err != nil {
+			return err
+		}
+		healed = len(ids)
+		for _, id := range ids {
+			if err := s.healQueue(tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return healed, err
+}
+
+func (s *Store) healQueue(tx *gorm.DB, id string) error {
+	key, err := s.lockKey(tx, id)
+	if err != nil {
+		return err
+	}
+	lost := ""
+	if key.Head != nil {
+		lost = *key.Head
+	}
+	key.Head = &lost
+	_, err = s.release(tx, key, lost, "")
+	return err
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"gorm.io/gorm"
+
+	"github.com/posthorn/posthorn/models"
+)
+
+// orderOf locks the ordering key of what is about to be settled; nil = it is not ordered. An attempt that failed
+// after a newer event was delivered is not repeated: the settlement is changed to say so.
+func (s *Store) orderOf(tx *gorm.DB, st *models.Settlement) (*orderingKey, error) {
+	if st.Claim.OrderingKey == "" {
+		return nil, nil //nolint:nilnil // not ordered
+	}
+	key, err := s.lockKey(tx, st.Claim.OrderingKey)
+	if err != nil {
+		return nil, err
+	}
+	if latestWins(st.Claim) && st.Status == models.StatusRetrying && key.overtook(st.Claim.Sequence) {
+		st.Status, st.NextAttemptAt = models.StatusAbandoned, nil
+	}
+	return key, nil
+}
+
+func latestWins(c *models.Claim) bool { return c.Spec.Ordering.Kind == models.OrderingLatestWins }
+
+// settleOrder does what an outcome means for others: it releases the next of a FIFO queue, or abandons what a
+// delivered event has overtaken.
+func (s *Store) settleOrder(tx *gorm.DB, key *orderingKey, st models.Settlement, settled *models.Settled) error {
+	switch {
+	case key == nil || st.Result.Gone: // nothing is open any more
+		return nil
+	case !latestWins(st.Claim):
+		return s.settleQueue(tx, key, st, settled)
+	case st.Status == models.StatusAbandoned:
+		return abandon(tx, []string{st.Claim.InvocationID}, *key.DeliveredBy, st.Result.FinishedAt)
+	case st.Status == models.StatusSucceeded && !key.overtook(st.Claim.Sequence):
+		return s.overtake(tx, key, st)
+	default:
+		return nil
+	}
+}
+
+// settleQueue releases the next of the queue once its head has ended, and claims it where the settlement says so.
+func (s *Store) settleQueue(tx *gorm.DB, key *orderingKey, st models.Settlement, settled *models.Settled) error {
+	if st.Status == "" || st.Status.Open() {
+		return nil
+	}
+	next, err := s.release(tx, key, st.Claim.InvocationID, st.Workflow)
+	if err != nil || next == "" {
+		return err
+	}
+	if st.Workflow == "" {
+		settled.Released = true
+		return nil
+	}
+	settled.Next = next
+	if st.Owner == "" {
+		return nil
+	}
+	round, err := s.newRound(tx, st.Owner, []string{next}, true)
+	if err != nil {
+		return err
+	}
+	gates, err := round.decideAll()
+	if err == nil && len(gates) == 1 {
+		settled.Gate = &gates[0]
+	}
+	return err
+}
+
+const (
+	// overtakeBatch is how many overtaken invocations one statement ends.
+	overtakeBatch = 500
+	// overtakeBatches bounds one transaction; what is left ends when its next attempt is due.
+	overtakeBatches = 20
+)
+
+// overtake notes that an event was delivered and abandons the older ones that wait. One that is in flight may still
+// arrive; it is judged when it is settled.
+func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement) error {
+	err := tx.Exec("UPDATE ordering_keys SET delivered_sequence = ?, delivered_by = ? WHERE id = ?",
+		st.Claim.Sequence, st.Claim.InvocationID, key.ID).Error
+	if err != nil {
+		return err
+	}
+	for range overtakeBatches {
+		more, err := s.abandonOlder(tx, key, st)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandonOlder ends one batch and reports whether there may be more. Workflows that wait for one of them are told.
+func (s *Store) abandonOlder(tx *gorm.DB, key *orderingKey, st models.Settlement) (bool, error) {
+	var older []models.Invocation
+	err := tx.Raw("SELECT * FROM invocations WHERE ordering_key = ? AND sequence < ? AND status IN ('pending', 'retrying')"+
+		" AND claim_token IS NULL ORDER BY id LIMIT ?"+s.forUpdate("invocations"),
+		key.ID, st.Claim.Sequence, overtakeBatch).Scan(&older).Error
+	if err != nil || len(older) == 0 {
+		return false, err
+	}
+	ids := make([]string, 0, len(older))
+	var commands []*models.Command
+	for i := range older {
+		ids = append(ids, older[i].ID)
+		if awaited(&older[i]) {
+			commands = append(commands, cancelCommand(&older[i], s.now().UTC()))
+		}
+	}
+	if err := abandon(tx, ids, st.Claim.InvocationID, st.Result.FinishedAt); err != nil {
+		return false, err
+	}
+	if len(commands) > 0 {
+		err = tx.Create(commands).Error
+	}
+	return len(older) == overtakeBatch, err
+}
