@@ -175,8 +175,8 @@ func TestALV21_22_DelaysOfAlviere(t *testing.T) {
 	all := delays(profile(t, "alviere").Retry, 5000)
 	require.Len(t, all, 5000, "ALV-23: it never gives up")
 	for i, delay := range all[:200] {
-		n := time.Duration(i + 1)
-		require.Equal(t, min(2*time.Minute, 20*time.Millisecond*n*n), delay, "retry %d", n)
+		n := i + 1
+		require.Equal(t, min(2*time.Minute, time.Duration(n*n)*20*time.Millisecond), delay, "retry %d", n)
 	}
 }
 
@@ -245,7 +245,7 @@ func TestBuiltInCatalogues(t *testing.T) {
 			`"advance.created"`, `"advance.updated"`,
 		},
 		"thredd": {"101", "102", "103", "104", "105", "106", "107", "108", "109", "110", "112"}, // THR-20
-		"viva":   {"1796", "1797"},                                                             // VIV-2
+		"viva":   {"1796", "1797"},                                                              // VIV-2
 	} {
 		var wires []string
 		for _, entry := range profile(t, name).Catalogue {
