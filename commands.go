@@ -149,7 +149,7 @@ type profilesCheckCmd struct {
 	File string `arg:"" help:"The file."`
 }
 
-// Run checks one profile file and names file, line and knob of what is wrong.
+// Run checks one profile file. What is wrong comes line by line, each with the file, the line and the knob.
 func (p profilesCheckCmd) Run() error {
 	data, err := os.ReadFile(p.File)
 	if err != nil {
@@ -157,9 +157,9 @@ func (p profilesCheckCmd) Run() error {
 	}
 	profile, err := profiles.Parse(p.File, data)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s cannot be used:\n%w", p.File, err)
 	}
-	fmt.Printf("%s: profile %s with %d event types is fine\n", p.File, profile.Name, len(profile.Catalogue))
+	fmt.Printf("%s: OK, profile %s, event types: %d\n", p.File, profile.Name, len(profile.Catalogue))
 	return nil
 }
 

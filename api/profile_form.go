@@ -56,8 +56,7 @@ type verificationForm struct {
 }
 
 type urlForm struct {
-	AllowHTTP bool `json:"allow_http"`
-	MaxLength int  `json:"max_length"`
+	MaxLength int `json:"max_length" doc:"In bytes; 0 = 2048."`
 }
 
 type testEventForm struct {

@@ -36,6 +36,16 @@ func TestParseGood(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 100, p.SubscriptionLimit, "what is left out has the documented default")
 	require.Equal(t, `"ping"`, p.Catalogue[0].Wire)
+	require.Equal(t, 2048, p.URL.MaxURLLength())
+}
+
+func TestParseTakesADateForAVersion(t *testing.T) {
+	t.Parallel()
+	p, err := profiles.Parse("acme.yaml", []byte(good+"    versions: [2022-01-01, 2021-11-18.1]\nversions: {required: true}\n"))
+	require.NoError(t, err)
+	require.True(t, p.HasVersion("ping", "2022-01-01"), "a date is a version's text")
+	require.True(t, p.HasVersion("ping", "2021-11-18.1"))
+	require.False(t, p.HasVersion("ping", "2022-01-02"))
 }
 
 func TestParseNamesFileLineAndKnob(t *testing.T) {
@@ -173,7 +183,7 @@ func TestKnobsRoundTrip(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, file := range []string{"standard.yaml", "viva.yaml", "testdata/alviere.yaml"} {
+	for _, file := range []string{"standard.yaml", "viva.yaml", "alviere.yaml"} {
 		data, err := os.ReadFile(file)
 		require.NoError(f, err)
 		f.Add(data)

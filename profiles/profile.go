@@ -85,10 +85,9 @@ type Verification struct {
 	Member string `json:"member,omitempty"`
 }
 
-// URL bounds what a subscription may name as its address.
+// URL bounds what a subscription may name as its address. Whether http:// is taken is the operator's to say, not a
+// profile's: POSTHORN_ALLOW_HTTP.
 type URL struct {
-	// AllowHTTP takes http:// as well, where the operator's egress rules let it through.
-	AllowHTTP bool `json:"allow_http"`
 	// MaxLength in bytes; 0 = 2048.
 	MaxLength int `json:"max_length"`
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/posthorn/posthorn/profiles"
 )
 
-// profile is a built-in profile or one of the other providers' in the profiles' testdata.
+// profile is a built-in profile.
 func profile(t *testing.T, name string) *profiles.Profile {
 	t.Helper()
-	r, err := profiles.New("../../profiles/testdata")
+	r, err := profiles.New("")
 	require.NoError(t, err)
 	p, ok := r.Get(name)
 	require.True(t, ok, name)
@@ -166,7 +166,7 @@ func TestBodyOfATest(t *testing.T) {
 		"standard": `{"type":"webhook.test"}`,
 		"bridge":   profile(t, "bridge").TestEvent.Payload,
 		"thredd": `{"notificationId":"inv","eventCode":101,"createdTime":"2026-11-21T19:17:00.123Z",` +
-			`"payload":{}}`,
+			`"payload":` + profile(t, "thredd").TestEvent.Payload + `}`,
 	} {
 		p := profile(t, name)
 		claim := &models.Claim{
