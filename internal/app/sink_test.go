@@ -18,7 +18,9 @@ type sink struct {
 	t  *testing.T
 	mu sync.Mutex
 	// script are the answers to come; the last one stays.
-	script   []answer
+	script []answer
+	// judge makes the status from the body instead; nil = the script does.
+	judge    func(body []byte) int
 	requests []request
 	// arrived is signalled, never blocked on, after each request was recorded.
 	arrived chan struct{}
@@ -91,6 +93,9 @@ func (s *sink) record(r *http.Request, body []byte) answer {
 	case s.arrived <- struct{}{}:
 	default:
 	}
+	if s.judge != nil {
+		return answer{status: s.judge(body)}
+	}
 	next := answer{status: http.StatusOK}
 	if len(s.script) > 0 {
 		next = s.script[0]
@@ -106,6 +111,13 @@ func (s *sink) answers(script ...answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script = script
+}
+
+// judges makes the sink answer by the body instead of its script; nil = by its script again.
+func (s *sink) judges(judge func(body []byte) int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.judge = judge
 }
 
 // got returns the requests so far.
