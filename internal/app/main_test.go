@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -25,15 +26,24 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// child is an embedded Posthorn on the folder; it prints its address and runs until it is killed or asked to stop.
+// child is an embedded Posthorn on the folder, or a worker where a configuration says so; it prints its address and
+// runs until it is killed or asked to stop.
 func child(dir string) int {
 	cfg := config.Config{
 		Listen: "127.0.0.1:0", Data: dir, TemporalListen: "127.0.0.1:0", TemporalUIListen: "off", TemporalNS: "default",
 		OperatorKey: operatorKey, DatabaseURL: os.Getenv("POSTHORN_TEST_CHILD_DATABASE"),
 	}
+	roles := everything
+	if worker := os.Getenv("POSTHORN_TEST_CHILD_WORKER"); worker != "" {
+		roles = app.Roles{Worker: true}
+		if err := json.Unmarshal([]byte(worker), &cfg); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	a, err := app.Start(ctx, cfg, everything, "test", quietLog())
+	a, err := app.Start(ctx, cfg, roles, "test", quietLog())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -146,10 +146,15 @@ func TestBusyPortNamesTheFlag(t *testing.T) {
 // spawn runs an embedded Posthorn in a process of its own, so that it can be killed.
 func spawn(t *testing.T, dir, database string) (*world, *exec.Cmd) {
 	t.Helper()
+	return spawnWith(t, "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_DATABASE="+database)
+}
+
+func spawnWith(t *testing.T, environment ...string) (*world, *exec.Cmd) {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), self)
-	cmd.Env = append(os.Environ(), "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_DATABASE="+database)
+	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -44,7 +45,10 @@ func (a *App) startWorker(ctx context.Context) error {
 	if healed > 0 {
 		a.logger.ErrorContext(ctx, "queues without a head were given one", "queues", healed)
 	}
-	if err := a.store.RenewWorker(ctx, a.owner); err != nil {
+	if a.roles.Embedded {
+		err = a.store.RetireOthers(ctx)
+	}
+	if err := errors.Join(err, a.store.RenewWorker(ctx, a.owner)); err != nil {
 		return fmt.Errorf("register worker: %w", err)
 	}
 	acts := &activities.Activities{

@@ -54,11 +54,8 @@ func (a *api) post(ctx context.Context, url string, body []byte, out any) error 
 }
 
 // setUp creates the application and its subscriptions, all for the one event type.
-func (a *api) setUp(ctx context.Context, subscriptions int, urlOf func(int) string) error {
-	overrides := "{}"
-	if subscriptions > standardLimit {
-		overrides = fmt.Sprintf(`{"subscription_limit":%d}`, subscriptions)
-	}
+func (a *api) setUp(ctx context.Context, subscriptions int, ordering string, urlOf func(int) string) error {
+	overrides := fmt.Sprintf(`{"subscription_limit":%d,"ordering":%q}`, max(subscriptions, standardLimit), ordering)
 	var app struct {
 		ID string `json:"id"`
 	}

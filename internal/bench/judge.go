@@ -9,6 +9,7 @@ import (
 func judge(o options, l *load, used rest) result {
 	r := result{
 		Mode: o.mode, Database: o.database(), CPUs: runtime.NumCPU(), Events: o.events, Subscriptions: o.subscriptions,
+		Ordering:     o.ordering,
 		PayloadBytes: o.payload, WarmUp: o.warmUp, Duplicates: l.ledger.duplicates(),
 	}
 	if o.mode == modeOpen {

@@ -33,7 +33,8 @@ type options struct {
 	duration      time.Duration
 	payload       int // bytes
 	subscriptions int
-	warmUp        int // events
+	ordering      string // of every subscription
+	warmUp        int    // events
 	repeats       int
 	timeout       time.Duration // of one run
 	binary        string        // "" = build it
@@ -52,6 +53,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.DurationVar(&o.duration, "duration", 20*time.Second, "open: how long to publish")
 	flags.IntVar(&o.payload, "payload", 1024, "size of each payload in bytes")
 	flags.IntVar(&o.subscriptions, "subscriptions", 1, "how many subscriptions get each event")
+	flags.StringVar(&o.ordering, "ordering", "none", "none or fifo: each subscription is one queue")
 	flags.IntVar(&o.warmUp, "warmup", 20, "events before the measurement, in no figure; 0 = none")
 	flags.IntVar(&o.repeats, "repeats", 1, "how many runs; several end with a line of medians")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long one run may take; what is missing then is lost")
@@ -78,6 +80,8 @@ func (o *options) check() error {
 		return fmt.Errorf("the run would publish %d events: 1 to %d are possible", o.events, maxEvents)
 	case o.subscriptions < 1 || o.events*o.subscriptions > maxDeliveries:
 		return fmt.Errorf("-subscriptions is 1 or more, with %d deliveries at most in all", maxDeliveries)
+	case o.ordering != "none" && o.ordering != "fifo":
+		return errors.New("-ordering is none or fifo")
 	case o.concurrency < 1 || o.concurrency > 4096:
 		return errors.New("-concurrency is 1 to 4096")
 	case o.payload < minPayload || o.payload > maxPayload:

@@ -18,6 +18,7 @@ type result struct {
 
 	Events        int     `json:"events"`
 	Subscriptions int     `json:"subscriptions"`
+	Ordering      string  `json:"ordering"`
 	PayloadBytes  int     `json:"payload_bytes"`
 	Concurrency   int     `json:"concurrency,omitempty"` // closed
 	Rate          float64 `json:"rate,omitempty"`        // open; events a second

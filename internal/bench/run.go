@@ -44,7 +44,7 @@ func run(ctx context.Context, o options, stderr io.Writer) (result, error) {
 // measure warms the process up and puts it under load.
 func measure(ctx context.Context, o options, c *child, receiver *receiver) (result, error) {
 	a := newAPI(c.url, c.key, max(o.concurrency, 64))
-	if err := a.setUp(ctx, o.subscriptions, receiver.urlOf); err != nil {
+	if err := a.setUp(ctx, o.subscriptions, o.ordering, receiver.urlOf); err != nil {
 		return result{}, err
 	}
 	if err := warmUp(ctx, o, a, receiver); err != nil {

@@ -27,6 +27,15 @@ func (s *Store) RenewWorker(ctx context.Context, id string) error {
 	})
 }
 
+// RetireOthers takes out every worker that this SQLite file has known: one process at a time has the file, so they are
+// dead, and what they claimed need not wait until their leases end. On Postgres they may live elsewhere, and stay.
+func (s *Store) RetireOthers(ctx context.Context) error {
+	if s.postgres() {
+		return nil
+	}
+	return s.writeRelaxed(ctx, func(tx *gorm.DB) error { return tx.Exec("DELETE FROM workers").Error })
+}
+
 // RetireWorker takes a worker out that has settled or given back all its claims.
 func (s *Store) RetireWorker(ctx context.Context, id string) error {
 	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
