@@ -93,7 +93,9 @@ type delivery struct {
 	published   time.Time
 	// attempts is how many have been shown.
 	attempts int
-	last     invocation
+	// waits is whether it was shown that it waits for others.
+	waits bool
+	last  invocation
 }
 
 // errNothing means that the server has no profile that the demo knows.

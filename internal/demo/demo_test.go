@@ -28,12 +28,12 @@ func TestOnceShowsEveryAttemptAndSucceeds(t *testing.T) {
 	t.Parallel()
 	out, err := runOnce(t, &fakePosthorn{})
 	require.NoError(t, err, out)
-	require.Contains(t, out, "5 events, 7 invocations: 7 delivered")
-	require.Contains(t, out, "13 attempts (6 retries)")
-	require.Contains(t, out, "13 of 13 byte for byte")
-	require.Contains(t, out, "9 of 9 verify")
-	require.Contains(t, out, "http://temporal.invalid/inv-0")
-	require.Equal(t, 6, strings.Count(out, "next retry in"))
+	require.Contains(t, out, "15 events, 18 invocations: 17 delivered and 1 abandoned for a newer one, as must be, in ")
+	require.Contains(t, out, "senders  27 of 27 proven")
+	require.Contains(t, out, "order    3 of 3 events")
+	require.Contains(t, out, "http://temporal.invalid/inv-")
+	require.Regexp(t, `ended +aria +loan.updated +→ loans +abandoned superseded by inv-`, out)
+	require.Equal(t, 2, strings.Count(out, "queued behind an earlier event"))
 	require.NotContains(t, out, "warehouse")
 	require.NotContains(t, out, "\x1b")
 }
@@ -41,7 +41,14 @@ func TestOnceShowsEveryAttemptAndSucceeds(t *testing.T) {
 func TestOnceFailsWhenBodiesDiffer(t *testing.T) {
 	t.Parallel()
 	out, err := runOnce(t, &fakePosthorn{spoil: func(body string) string { return strings.ReplaceAll(body, "100.50", "100.5") }})
-	require.ErrorContains(t, err, "12 of 13 bodies differ", out)
+	require.ErrorContains(t, err, "bodies differ", out)
+}
+
+func TestOnceFailsWhenAQueueIsNotKept(t *testing.T) {
+	t.Parallel()
+	out, err := runOnce(t, &fakePosthorn{disorder: true})
+	require.EqualError(t, err, "the demo is incomplete:\n"+
+		"  3 events of FIFO queues came in another order than they were accepted in", out)
 }
 
 func TestRunNamesTheCallThatFailed(t *testing.T) {

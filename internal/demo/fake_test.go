@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -19,6 +19,8 @@ type fakePosthorn struct {
 	t *testing.T
 	// spoil changes a body before it is sent; nil = nothing is spoilt.
 	spoil func(string) string
+	// disorder sends what should wait in its queue.
+	disorder bool
 
 	mu            sync.Mutex
 	applications  map[string]string // id → profile
@@ -27,20 +29,35 @@ type fakePosthorn struct {
 }
 
 type fakeSubscription struct {
-	ID          string   `json:"id"`
-	Application string   `json:"application_id"`
-	URL         string   `json:"url"`
-	EventTypes  []string `json:"event_types"`
-	Secret      string   `json:"secret"`
+	ID          string            `json:"id"`
+	Application string            `json:"application_id"`
+	URL         string            `json:"url"`
+	EventTypes  []string          `json:"event_types"`
+	Secret      string            `json:"secret"`
+	SecurityKey string            `json:"security_key"`
+	Headers     map[string]string `json:"headers"`
 }
 
 type fakeInvocation struct {
 	invocation
 	Application string `json:"application_id"`
+	to          *fakeSubscription
+	profile     string
 	eventID     string
-	url, body   string
-	logs        []attempt
+	// body has {retry} where the number of attempts before goes.
+	body string
+	logs []attempt
 }
+
+const fakeProfiles = `{"items":[
+	{"name":"standard","signing":{"scheme":"standard-webhooks"}},
+	{"name":"alviere","signing":{"scheme":"none"},"auth":{"security_key_header":"Alviere-Auth"},"ordering":{"kind":"fifo"}},
+	{"name":"bridge","signing":{"scheme":"hmac-sha256-hex","header":"BridgeApi-Signature"}},
+	{"name":"aria","signing":{"scheme":"none"},"ordering":{"kind":"latest_wins"}},
+	{"name":"thredd","signing":{"scheme":"none"},"auth":{"custom_headers":3}},
+	{"name":"viva","signing":{"scheme":"none"},"verification":{"kind":"handshake","member":"Key"}},
+	{"name":"unheard-of"}
+]}`
 
 const fakeKey = "B3248222FDCD1885AEAFE51CCC1B5607F00903F6"
 
@@ -55,8 +72,7 @@ func (f *fakePosthorn) handler() http.Handler {
 		})
 	}
 	handle("GET /v1/profiles", func(*http.Request) any {
-		return json.RawMessage(`{"items":[{"name":"standard","signing":{"scheme":"standard-webhooks"}},
-			{"name":"viva","verification":{"kind":"handshake","member":"Key"}},{"name":"unheard-of"}]}`)
+		return json.RawMessage(fakeProfiles)
 	})
 	handle("POST /v1/applications", f.createApplication)
 	handle("POST /v1/applications/{app}/keys", func(*http.Request) any { return map[string]string{"key": "admin"} })
@@ -68,6 +84,7 @@ func (f *fakePosthorn) handler() http.Handler {
 	})
 	handle("POST /v1/applications/{app}/subscriptions", f.createSubscription)
 	handle("POST /v1/subscriptions/{id}/verify", f.verify)
+	handle("POST /v1/subscriptions/{id}/test", f.test)
 	handle("POST /v1/applications/{app}/events", f.accept)
 	handle("GET /v1/applications/{app}/invocations", f.list)
 	handle("GET /v1/invocations/{id}/logs", func(r *http.Request) any {
@@ -114,23 +131,50 @@ func (f *fakePosthorn) accept(r *http.Request) any {
 		Payload    json.RawMessage
 	}
 	_ = json.NewDecoder(r.Body).Decode(&in)
-	name, body := strings.Trim(string(in.Type), `"`), string(in.Payload)
-	if f.applications[r.PathValue("app")] == "viva" {
-		body = fmt.Sprintf(`{"EventData":%s,"EventTypeId":%s,"Created":"%s"}`, in.Payload, in.Type, in.OccurredAt)
-	}
-	eventID := fmt.Sprintf("event-%d", len(f.invocations))
+	app, eventID := r.PathValue("app"), fmt.Sprintf("event-%d", len(f.invocations))
+	at, _ := time.Parse(time.RFC3339Nano, in.OccurredAt)
+	body := strings.NewReplacer(
+		"{payload}", string(in.Payload), "{type}", string(in.Type), "{time}", in.OccurredAt,
+		"{unix}", fmt.Sprint(at.Unix()), "{id}", eventID, "{tenant}", app,
+	).Replace(envelopeOf(f.applications[app]))
 	links := []map[string]string{}
 	for _, s := range f.subscriptions {
-		if s.Application != r.PathValue("app") || !s.wants(name) {
-			continue
+		if s.Application == app && s.wants(strings.Trim(string(in.Type), `"`)) {
+			links = append(links, map[string]string{"id": f.fire(s, eventID, body), "subscription_id": s.ID})
 		}
-		i := &fakeInvocation{Application: r.PathValue("app"), eventID: eventID, url: s.URL, body: body}
-		i.ID, i.Status = fmt.Sprintf("inv-%d", len(f.invocations)), "pending"
-		i.TemporalURL = "http://temporal.invalid/" + i.ID
-		f.invocations = append(f.invocations, i)
-		links = append(links, map[string]string{"id": i.ID, "subscription_id": s.ID})
 	}
 	return map[string]any{"id": eventID, "created_at": time.Now(), "invocations": links}
+}
+
+// test sends Bridge's constant: the only test event that the demo asks for.
+func (f *fakePosthorn) test(r *http.Request) any {
+	for _, s := range f.subscriptions {
+		if s.ID == r.PathValue("id") {
+			body, err := payloads.ReadFile("testdata/bridge_test_event.json")
+			require.NoError(f.t, err)
+			return map[string]string{"invocation_id": f.fire(s, "", string(body))}
+		}
+	}
+	return nil
+}
+
+// fire makes an invocation; one without an event is a test, and stands for its event itself.
+func (f *fakePosthorn) fire(to *fakeSubscription, eventID, body string) string {
+	i := &fakeInvocation{Application: to.Application, to: to, profile: f.applications[to.Application], body: body}
+	i.ID, i.Status = fmt.Sprintf("inv-%d", len(f.invocations)), "pending"
+	i.eventID = cmp.Or(eventID, i.ID)
+	i.TemporalURL = "http://temporal.invalid/" + i.ID
+	f.invocations = append(f.invocations, i)
+	return i.ID
+}
+
+func envelopeOf(profile string) string {
+	for _, scene := range scenarios() {
+		if scene.profile == profile {
+			return scene.envelope
+		}
+	}
+	return ""
 }
 
 func (s *fakeSubscription) wants(name string) bool {
@@ -140,62 +184,4 @@ func (s *fakeSubscription) wants(name string) bool {
 		}
 	}
 	return false
-}
-
-func (f *fakePosthorn) list(r *http.Request) any {
-	items := []*fakeInvocation{}
-	for _, i := range f.invocations {
-		if i.Application == r.PathValue("app") {
-			f.attempt(i)
-			items = append(items, i)
-		}
-	}
-	return map[string]any{"items": items}
-}
-
-// attempt sends an open invocation; nothing comes of a hanging receiver within 50 ms.
-func (f *fakePosthorn) attempt(i *fakeInvocation) {
-	if i.settled() {
-		return
-	}
-	if f.spoil != nil {
-		i.body = f.spoil(i.body)
-	}
-	started := time.Now()
-	status := post(f.t, i)
-	a := attempt{Number: len(i.logs) + 1, StartedAt: started, FinishedAt: time.Now(), Outcome: "failed"}
-	next := time.Now().Add(time.Second)
-	i.Status, i.NextAttemptAt = "retrying", &next
-	switch wanted := strings.Contains(i.url, "/viva/"); {
-	case status == 0:
-		a.Error = &fault{Code: "timeout", Message: "no answer"}
-	case status == 200 || status == 204 && !wanted:
-		a.Outcome, a.StatusCode = "succeeded", &status
-		i.Status, i.NextAttemptAt = "succeeded", nil
-	default:
-		a.StatusCode = &status
-	}
-	i.logs = append(i.logs, a)
-	i.Attempts = len(i.logs)
-}
-
-func post(t *testing.T, i *fakeInvocation) int {
-	t.Helper()
-	client := &http.Client{Timeout: 50 * time.Millisecond}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.url, strings.NewReader(i.body))
-	require.NoError(t, err)
-	library, err := webhooks.NewWebhook(testSecret)
-	require.NoError(t, err)
-	now := time.Now()
-	signature, err := library.Sign(i.eventID, now, []byte(i.body))
-	require.NoError(t, err)
-	request.Header.Set("Webhook-Id", i.eventID)
-	request.Header.Set("Webhook-Timestamp", fmt.Sprint(now.Unix()))
-	request.Header.Set("Webhook-Signature", signature)
-	answer, err := client.Do(request)
-	if err != nil {
-		return 0
-	}
-	_ = answer.Body.Close()
-	return answer.StatusCode
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -29,19 +30,22 @@ type receiver struct {
 
 // place is one endpoint at the receiver.
 type place struct {
-	script []step
-	// secret verifies Standard Webhooks signatures; "" = this endpoint's requests are not signed.
-	secret string
+	endpoint endpoint
+	// idMember is the body's member that holds the event's id; "" = the header webhook-id does.
+	idMember string
+	proof    proof
 	// handshake is the answer to a GET; nil = none.
 	handshake []byte
 	// hits are the requests of each event, by the event's id, oldest first.
 	hits map[string][]hit
+	// arrivals are the ids of the events in the order of their requests, repetitions in a row left out.
+	arrivals []string
 }
 
 // hit is one request that came.
 type hit struct {
-	body   string
-	signed verdict
+	body  string
+	proof verdict
 }
 
 // startReceiver listens on a free port of this machine.
@@ -61,18 +65,18 @@ func startReceiver(ctx context.Context) (*receiver, error) {
 func (r *receiver) close() { _ = r.server.Close() }
 
 // add makes a place and returns its URL.
-func (r *receiver) add(path string, script []step) string {
+func (r *receiver) add(path string, e endpoint, idMember string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.places[path] = &place{script: script, hits: map[string][]hit{}}
+	r.places[path] = &place{endpoint: e, idMember: idMember, hits: map[string][]hit{}}
 	return r.url + path
 }
 
-// expectSignatures makes the place verify what comes with the subscription's secret.
-func (r *receiver) expectSignatures(path, secret string) {
+// expect makes the place check what comes.
+func (r *receiver) expect(path string, p proof) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.places[path].secret = secret
+	r.places[path].proof = p
 }
 
 // answerHandshake makes the place answer a GET with the application's key.
@@ -94,6 +98,15 @@ func (r *receiver) take(path, eventID string) []hit {
 	hits := r.places[path].hits[eventID]
 	delete(r.places[path].hits, eventID)
 	return hits
+}
+
+// takeArrivals removes and returns in which order the events came.
+func (r *receiver) takeArrivals(path string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	arrivals := r.places[path].arrivals
+	r.places[path].arrivals = nil
+	return arrivals
 }
 
 func (r *receiver) serve(w http.ResponseWriter, request *http.Request) {
@@ -130,10 +143,37 @@ func (r *receiver) greet(w http.ResponseWriter, p *place) {
 func (r *receiver) note(p *place, header http.Header, body string) step {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := header.Get("Webhook-Id")
-	turn := min(len(p.hits[id]), len(p.script)-1)
-	p.hits[id] = append(p.hits[id], hit{body: body, signed: verify(p.secret, header, body)})
-	return p.script[turn]
+	id, script := p.eventID(header, body), p.endpoint.scriptFor(body)
+	turn := min(len(p.hits[id]), len(script)-1)
+	p.hits[id] = append(p.hits[id], hit{body: body, proof: p.proof.verify(header, body)})
+	if n := len(p.arrivals); n == 0 || p.arrivals[n-1] != id {
+		p.arrivals = append(p.arrivals, id)
+	}
+	return script[turn]
+}
+
+// eventID is by what receivers of the provider know an event again.
+func (p *place) eventID(header http.Header, body string) string {
+	if p.idMember == "" {
+		return header.Get("Webhook-Id")
+	}
+	var (
+		members map[string]json.RawMessage
+		id      string
+	)
+	if json.Unmarshal([]byte(body), &members) == nil {
+		_ = json.Unmarshal(members[p.idMember], &id) // absent or no string: an id that no event has
+	}
+	return id
+}
+
+func (e endpoint) scriptFor(body string) []step {
+	for _, exception := range e.exceptions {
+		if strings.Contains(body, exception.text) {
+			return exception.script
+		}
+	}
+	return e.script
 }
 
 func answer(w http.ResponseWriter, request *http.Request, s step) {

@@ -2,10 +2,13 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // The events that are published, each file byte for byte the payload: no line end at the end of the file.
@@ -16,12 +19,15 @@ var payloads embed.FS
 // scenario is what the demo does with one profile. A profile joins the demo by its entry in scenarios.
 type scenario struct {
 	profile string
-	// overrides is the application's, JSON: a policy that nobody has to wait for.
+	// overrides is the application's, JSON: a policy that nobody has to wait for; "" = none.
 	overrides string
 	// shortened says so to the reader.
 	shortened string
-	// envelope is the body as receivers must get it; {payload}, {type}, {time} and {id} stand for the event's.
-	envelope  string
+	// envelope is the body as receivers must get it. {payload}, {type}, {time}, {unix} (the time in seconds) and {id}
+	// stand for the event's, {tenant} for the application's id, {retry} for the number of requests before.
+	envelope string
+	// idMember is the body's member that tells receivers the event's id; "" = the header webhook-id does.
+	idMember  string
 	endpoints []endpoint
 	samples   []sample
 }
@@ -34,8 +40,16 @@ type endpoint struct {
 	settings string
 	// script answers the attempts of each event in turn; the last step goes on for ever.
 	script []step
+	// exceptions answer some events by another script.
+	exceptions []exception
 	// endless marks an endpoint that never answers well. It is left out of --once.
 	endless bool
+}
+
+// exception is the script for the events whose body has the text.
+type exception struct {
+	text   string
+	script []step
 }
 
 // step is one answer: a status, or 0 to hang until the sender gives up.
@@ -51,55 +65,16 @@ type sample struct {
 	file string
 	// occurredAt is RFC 3339; "" = now.
 	occurredAt string
+	// ends is the status that its deliveries must end in; "" = succeeded.
+	ends string
+	// test names the endpoint that is sent the profile's test event instead; the file is the whole body of it.
+	test string
 	// endless marks the event of an endless endpoint.
 	endless bool
 }
 
-func scenarios() []scenario {
-	return []scenario{standardScenario(), vivaScenario()}
-}
-
-func standardScenario() scenario {
-	return scenario{
-		profile:   "standard",
-		overrides: `{"timeout":"1s","retry":{"kind":"schedule","delays":["500ms","2s","3s","4s","5s"]}}`,
-		shortened: "retries after 500 ms, 2 s, … instead of 5 s … 24 h; attempts may take 1 s, not 15 s",
-		envelope:  "{payload}",
-		endpoints: []endpoint{
-			{name: "shop", types: []string{"order.*"}, script: []step{503, hang, 204}},
-			{name: "ledger", types: []string{"order.*", "customer.*"}, script: []step{204}},
-			{
-				name: "warehouse", types: []string{"stock.*"}, script: []step{503}, endless: true,
-				settings: `{"delivery":{"retry":{"kind":"exponential","initial":"2s","factor":2,"max_interval":"30s","max_age":"30m"}}}`,
-			},
-		},
-		samples: []sample{
-			{name: "order.created", wire: `"order.created"`, file: "standard_order_created.json"},
-			{name: "order.paid", wire: `"order.paid"`, file: "standard_order_paid.json"},
-			{name: "customer.updated", wire: `"customer.updated"`, file: "standard_customer_updated.json"},
-			{name: "stock.low", wire: `"stock.low"`, file: "standard_stock_low.json", endless: true},
-		},
-	}
-}
-
-// vivaScenario publishes the two samples of Viva's documentation.
-func vivaScenario() scenario {
-	const created = "2014-06-18T14:20:30.45+03:00"
-	return scenario{
-		profile:   "viva",
-		overrides: `{"retry":{"kind":"fixed","interval":"1s","max_attempts":10}}`,
-		shortened: "retries each second instead of each hour; only 200 counts as delivered",
-		envelope:  `{"EventData":{payload},"EventTypeId":{type},"Created":"{time}"}`,
-		endpoints: []endpoint{
-			{name: "payments", types: []string{"1796"}, script: []step{500, 200}},
-			{name: "refunds", types: []string{"1797"}, script: []step{204, 200}},
-		},
-		samples: []sample{
-			{name: "transaction.created", wire: "1796", file: "viva_1796.json", occurredAt: created},
-			{name: "transaction.refunded", wire: "1797", file: "viva_1797.json", occurredAt: created},
-		},
-	}
-}
+// ending is the status that deliveries of the sample must end in.
+func (s sample) ending() string { return cmp.Or(s.ends, "succeeded") }
 
 // payload is the sample's file.
 func (s sample) payload() (json.RawMessage, error) {
@@ -121,11 +96,22 @@ func (s sample) request() (json.RawMessage, error) {
 	return out.Bytes(), nil
 }
 
-// body is what a receiver must get for the event with this id.
-func (s sample) body(envelope, id string) (string, error) {
+// body is what a receiver must get of the event with this id, after a number of requests before, from the tenant with
+// that id.
+func (s sample) body(envelope, id, tenant string, before int) (string, error) {
 	payload, err := s.payload()
 	if err != nil {
 		return "", err
 	}
-	return strings.NewReplacer("{payload}", string(payload), "{type}", s.wire, "{time}", s.occurredAt, "{id}", id).Replace(envelope), nil
+	if s.test != "" {
+		return string(payload), nil
+	}
+	unix := ""
+	if at, err := time.Parse(time.RFC3339Nano, s.occurredAt); err == nil {
+		unix = strconv.FormatInt(at.Unix(), 10)
+	}
+	return strings.NewReplacer(
+		"{payload}", string(payload), "{type}", s.wire, "{time}", s.occurredAt, "{unix}", unix, "{id}", id,
+		"{tenant}", tenant, "{retry}", strconv.Itoa(before),
+	).Replace(envelope), nil
 }

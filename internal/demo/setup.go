@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 )
@@ -18,7 +19,11 @@ type tenant struct {
 // target is one endpoint with its subscription.
 type target struct {
 	endpoint endpoint
-	path     string
+	id, path string
+	// inOrder: the profile promises the order of acceptance here.
+	inOrder bool
+	// accepted are the events for it whose order has not been compared, in the order of acceptance.
+	accepted []string
 }
 
 // setUp creates an application for each profile that the server has and the demo knows.
@@ -39,7 +44,7 @@ func (s *show) setUp(ctx context.Context) error {
 		if err := s.addTenant(ctx, scene, p); err != nil {
 			return fmt.Errorf("set up the demo of profile %s: %w", scene.profile, err)
 		}
-		s.timeline.say("%-9s %s", scene.profile, scene.shortened)
+		s.timeline.say("%-8s  %s", scene.profile, scene.shortened)
 	}
 	if len(s.tenants) == 0 {
 		return errNothing
@@ -50,10 +55,11 @@ func (s *show) setUp(ctx context.Context) error {
 
 func (s *show) addTenant(ctx context.Context, scene scenario, p profile) error {
 	var app application
-	err := s.client.post(ctx, "/v1/applications", map[string]any{
-		"name": "demo " + scene.profile, "profile": scene.profile, "environment": "demo",
-		"overrides": json.RawMessage(scene.overrides),
-	}, &app)
+	request := map[string]any{"name": "demo " + scene.profile, "profile": scene.profile, "environment": "demo"}
+	if scene.overrides != "" {
+		request["overrides"] = json.RawMessage(scene.overrides)
+	}
+	err := s.client.post(ctx, "/v1/applications", request, &app)
 	if err != nil {
 		return err
 	}
@@ -98,23 +104,20 @@ func (s *show) handshakeKey(ctx context.Context, app application, member string)
 // subscribe gives the endpoint a place at the receiver and a subscription, verified where the profile asks for it.
 func (s *show) subscribe(ctx context.Context, t *tenant, e endpoint, p profile, key string) error {
 	path := "/" + t.scenario.profile + "/" + e.name
-	url := s.receiver.add(path, e.script)
+	url := s.receiver.add(path, e, t.scenario.idMember)
+	var settings settings
 	request := map[string]any{"url": url, "name": e.name, "event_types": e.types}
 	if e.settings != "" {
-		more := map[string]any{}
-		if err := json.Unmarshal([]byte(e.settings), &more); err != nil {
+		if err := errors.Join(json.Unmarshal([]byte(e.settings), &settings), json.Unmarshal([]byte(e.settings), &request)); err != nil {
 			return fmt.Errorf("settings of %s: %w", e.name, err)
 		}
-		maps.Copy(request, more)
 	}
 	var created subscription
 	if err := s.client.post(ctx, "/v1/applications/"+t.id+"/subscriptions", request, &created); err != nil {
 		return err
 	}
-	t.targets[created.ID] = &target{endpoint: e, path: path}
-	if p.Signing.Scheme == "standard-webhooks" {
-		s.receiver.expectSignatures(path, created.Secret)
-	}
+	t.targets[created.ID] = &target{endpoint: e, id: created.ID, path: path, inOrder: p.Ordering.Kind == "fifo"}
+	s.receiver.expect(path, settings.proof(p, created.Secret))
 	if key == "" {
 		return nil
 	}
@@ -122,4 +125,20 @@ func (s *show) subscribe(ctx context.Context, t *tenant, e endpoint, p profile, 
 		return err
 	}
 	return s.client.post(ctx, "/v1/subscriptions/"+created.ID+"/verify", struct{}{}, nil)
+}
+
+// settings are those of an endpoint's that its receiver must know too.
+type settings struct {
+	SecurityKey string            `json:"security_key"`
+	Headers     map[string]string `json:"headers"`
+}
+
+// proof is what a receiver of the profile checks.
+func (s settings) proof(p profile, secret string) proof {
+	headers := maps.Clone(s.Headers)
+	if s.SecurityKey != "" {
+		headers = map[string]string{p.Auth.SecurityKeyHeader: s.SecurityKey}
+		maps.Copy(headers, s.Headers)
+	}
+	return proof{scheme: p.Signing.Scheme, header: p.Signing.Header, secret: secret, headers: headers}
 }

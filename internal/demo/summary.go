@@ -12,11 +12,13 @@ import (
 
 // totals count what has been seen.
 type totals struct {
-	events, invocations, attempts, retries, delivered int
+	events, invocations, attempts, retries, delivered, abandoned int
 	// requests came to the receiver for settled deliveries; exact is how many bodies were as expected.
 	requests, exact int
-	// signed requests should have a signature, genuine ones have theirs.
-	signed, genuine int
+	// checked requests must prove who sent them; genuine ones did.
+	checked, genuine int
+	// queued events had to come in the order of acceptance; ordered ones did.
+	queued, ordered int
 	// faults name what is not as it should be.
 	faults []string
 	// example is a delivery worth looking at: of those that succeeded the one with the most attempts.
@@ -26,33 +28,41 @@ type totals struct {
 // settle counts a delivery that has ended, and compares what the receiver got.
 func (s *show) settle(d *delivery) {
 	t := &s.totals
-	if d.last.Status != "succeeded" {
+	hits := s.receiver.take(d.target.path, d.eventID)
+	switch {
+	case d.last.Status != d.sample.ending():
 		if !d.target.endpoint.endless {
 			t.faults = append(t.faults, d.describe())
 		}
 		return
-	}
-	t.delivered++
-	if t.example == nil || d.attempts > t.example.attempts {
-		t.example = d
-	}
-	hits := s.receiver.take(d.target.path, d.eventID)
-	if len(hits) == 0 {
-		t.faults = append(t.faults, d.describe()+", but the receiver knows nothing of it")
-		return
-	}
-	want, err := d.sample.body(d.tenant.scenario.envelope, d.eventID)
-	for _, h := range hits {
-		t.requests++
-		if err == nil && h.body == want {
-			t.exact++
+	case d.last.Status == "abandoned":
+		t.abandoned++
+	default:
+		t.delivered++
+		if t.example == nil || d.attempts > t.example.attempts {
+			t.example = d
 		}
-		if h.signed != unsigned {
-			t.signed++
+		if len(hits) == 0 {
+			t.faults = append(t.faults, d.describe()+", but the receiver knows nothing of it")
 		}
-		if h.signed == genuine {
-			t.genuine++
-		}
+	}
+	for before, h := range hits {
+		t.judge(d, h, before)
+	}
+}
+
+// judge compares one request, which came after a number of others for the same event.
+func (t *totals) judge(d *delivery, h hit, before int) {
+	want, err := d.sample.body(d.tenant.scenario.envelope, d.eventID, d.tenant.id, before)
+	t.requests++
+	if err == nil && h.body == want {
+		t.exact++
+	}
+	if h.proof != unproven {
+		t.checked++
+	}
+	if h.proof == genuine {
+		t.genuine++
 	}
 }
 
@@ -83,8 +93,13 @@ func (s *show) missing() error {
 		faults = append(faults, fmt.Sprintf("%d of %d bodies differ from what was published",
 			s.totals.requests-s.totals.exact, s.totals.requests))
 	}
-	if s.totals.genuine != s.totals.signed {
-		faults = append(faults, fmt.Sprintf("%d of %d signatures do not verify", s.totals.signed-s.totals.genuine, s.totals.signed))
+	if s.totals.genuine != s.totals.checked {
+		faults = append(faults, fmt.Sprintf("%d of %d requests lack the signature or key that their receiver checks",
+			s.totals.checked-s.totals.genuine, s.totals.checked))
+	}
+	if s.totals.ordered != s.totals.queued {
+		faults = append(faults, fmt.Sprintf("%d events of FIFO queues came in another order than they were accepted in",
+			s.totals.queued-s.totals.ordered))
 	}
 	if s.totals.delivered == 0 {
 		faults = append(faults, "nothing was delivered")
@@ -100,13 +115,25 @@ func (s *show) count() {
 	t := s.totals
 	say := s.timeline.say
 	say("")
-	say("%s, %s: %d delivered in %v, with %s (%s)", plural(t.events, "event"), plural(t.invocations, "invocation"),
-		t.delivered, time.Since(s.started).Round(100*time.Millisecond), plural(t.attempts, "attempt"), plural(t.retries, "retry"))
-	say("bodies      %d of %d byte for byte as published: 100.50, 776027772607, Ελληνικά, spacing, key order", t.exact, t.requests)
-	say("signatures  %d of %d verify (Standard Webhooks)", t.genuine, t.signed)
-	for _, id := range slices.Sorted(maps.Keys(s.open)) {
-		say("open        %s", s.open[id].describe())
+	say("%s, %s: %d delivered%s in %v with %s (%s)", plural(t.events, "event"), plural(t.invocations, "invocation"),
+		t.delivered, t.given(), time.Since(s.started).Round(100*time.Millisecond), plural(t.attempts, "attempt"),
+		plural(t.retries, "retry"))
+	say("bodies   %d of %d byte for byte as published: 100.50, 776027772607, Ελληνικά, spacing, key order", t.exact, t.requests)
+	say("senders  %d of %d proven by the signature or key that their receiver checks", t.genuine, t.checked)
+	if t.queued > 0 {
+		say("order    %d of %d events of FIFO queues one after the other, as accepted", t.ordered, t.queued)
 	}
+	for _, id := range slices.Sorted(maps.Keys(s.open)) {
+		say("open     %s", s.open[id].describe())
+	}
+}
+
+// given tells of the events that were rightly given up.
+func (t *totals) given() string {
+	if t.abandoned == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d abandoned for a newer one, as must be,", t.abandoned)
 }
 
 // signposts say where to look next. After Once the server ends, and its data folder stays.

@@ -13,6 +13,7 @@ type what int
 
 const (
 	published what = iota
+	waiting        // for those before it in a queue
 	failed         // one attempt
 	delivered
 	ended // without being delivered
@@ -80,6 +81,8 @@ func (t timeline) paint(w what) string {
 	name, code := "published", "36"
 	switch w {
 	case published:
+	case waiting:
+		name, code = "waiting", "35"
 	case failed:
 		name, code = "failed", "33"
 	case delivered:

@@ -9,10 +9,17 @@ type list[T any] struct {
 }
 
 type profile struct {
-	Name    string `json:"name"`
+	Name string `json:"name"`
+	Auth struct {
+		SecurityKeyHeader string `json:"security_key_header"`
+	} `json:"auth"`
 	Signing struct {
 		Scheme string `json:"scheme"`
+		Header string `json:"header"`
 	} `json:"signing"`
+	Ordering struct {
+		Kind string `json:"kind"`
+	} `json:"ordering"`
 	Verification struct {
 		Kind   string `json:"kind"`
 		Member string `json:"member"`
@@ -38,6 +45,11 @@ type accepted struct {
 		ID             string `json:"id"`
 		SubscriptionID string `json:"subscription_id"`
 	} `json:"invocations"`
+}
+
+// tested is the answer to "send a test".
+type tested struct {
+	InvocationID string `json:"invocation_id"`
 }
 
 // invocation is one event fired at one subscription.

@@ -21,6 +21,9 @@ func (s *show) publishNext(ctx context.Context) error {
 
 // publish sends one sample and shows it.
 func (s *show) publish(ctx context.Context, n number) error {
+	if n.sample.test != "" {
+		return s.sendTest(ctx, n)
+	}
 	request, err := n.sample.request()
 	if err != nil {
 		return err
@@ -38,16 +41,47 @@ func (s *show) publish(ctx context.Context, n number) error {
 		if !ok {
 			return fmt.Errorf("event %s went to subscription %s, which is not the demo's", a.ID, i.SubscriptionID)
 		}
-		s.open[i.ID] = &delivery{
+		target.accepted = append(target.accepted, a.ID)
+		s.follows(&delivery{
 			id: i.ID, eventID: a.ID, tenant: n.tenant, target: target, sample: n.sample, published: a.CreatedAt,
-		}
-		s.totals.invocations++
+		})
 	}
 	s.timeline.show(fact{
 		at: a.CreatedAt, what: published, profile: n.tenant.scenario.profile, eventType: n.sample.name,
 		detail: fmt.Sprintf("202 Accepted, for %s", plural(len(a.Invocations), "subscription")),
 	})
 	return nil
+}
+
+// sendTest asks for the profile's test event. It belongs to no event: its invocation's id stands for one.
+func (s *show) sendTest(ctx context.Context, n number) error {
+	var to *target
+	for _, t := range n.tenant.targets {
+		if t.endpoint.name == n.sample.test {
+			to = t
+		}
+	}
+	if to == nil {
+		return fmt.Errorf("%s: there is no endpoint %s", n.describe(), n.sample.test)
+	}
+	var sent tested
+	if err := s.client.post(ctx, "/v1/subscriptions/"+to.id+"/test", struct{}{}, &sent); err != nil {
+		return err
+	}
+	now := time.Now()
+	s.follows(&delivery{
+		id: sent.InvocationID, eventID: sent.InvocationID, tenant: n.tenant, target: to, sample: n.sample, published: now,
+	})
+	s.timeline.show(fact{
+		at: now, what: published, profile: n.tenant.scenario.profile, eventType: n.sample.name, detail: "202 Accepted, a test",
+	})
+	return nil
+}
+
+// follows takes up a delivery.
+func (s *show) follows(d *delivery) {
+	s.open[d.id] = d
+	s.totals.invocations++
 }
 
 // watch shows what has happened to the open deliveries since the last time.
@@ -77,6 +111,7 @@ func (s *show) watch(ctx context.Context) error {
 	for _, f := range facts {
 		s.timeline.show(f)
 	}
+	s.compareOrders()
 	return nil
 }
 
@@ -93,6 +128,10 @@ func (s *show) waitsFor(t *tenant) bool {
 func (s *show) follow(ctx context.Context, d *delivery, i invocation) ([]fact, error) {
 	var facts []fact
 	d.last = i
+	if i.Status == "queued" && !d.waits {
+		d.waits = true
+		facts = append(facts, d.fact(time.Now(), waiting, "queued behind an earlier event"))
+	}
 	if i.Attempts > d.attempts {
 		var logs list[attempt]
 		if err := s.client.get(ctx, "/v1/invocations/"+i.ID+"/logs?limit=500", &logs); err != nil {
