@@ -18,7 +18,7 @@ import (
 const demoStopTimeout = 15 * time.Second
 
 type demoCmd struct {
-	Once bool `help:"Publish every sample once and end: exit status 0 when all are delivered, 1 with what is missing. At most 60 s."`
+	Once bool `help:"Publish every sample once and end: exit status 0 when all ended as they must, 1 with what is missing. At most 60 s."`
 }
 
 // Run starts everything, plays the demo on it and stops it. The log would drown the timeline, so that its default

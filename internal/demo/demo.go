@@ -30,7 +30,7 @@ type Options struct {
 	Out io.Writer
 	// Colour marks what happened in colour.
 	Colour bool
-	// Once publishes every sample once and ends when all are delivered. Otherwise samples go on until ctx ends.
+	// Once publishes every sample once and ends when all are settled. Otherwise samples go on until ctx ends.
 	Once bool
 }
 

@@ -51,6 +51,12 @@ func TestOnceFailsWhenAQueueIsNotKept(t *testing.T) {
 		"  3 events of FIFO queues came in another order than they were accepted in", out)
 }
 
+func TestOnceFailsWhenADeliveryEndsInAnotherWay(t *testing.T) {
+	t.Parallel()
+	out, err := runOnce(t, &fakePosthorn{overtaken: "failed"})
+	require.ErrorContains(t, err, "the demo is incomplete:\n  aria loan.updated → loans: failed after", out)
+}
+
 func TestRunNamesTheCallThatFailed(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

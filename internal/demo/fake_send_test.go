@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
@@ -39,7 +40,7 @@ func (f *fakePosthorn) work(i *fakeInvocation) {
 		return
 	}
 	for _, older := range before {
-		older.Status, older.NextAttemptAt, older.Reason = "abandoned", nil, "superseded by "+i.ID
+		older.Status, older.NextAttemptAt, older.Reason = cmp.Or(f.overtaken, "abandoned"), nil, "superseded by "+i.ID
 	}
 }
 

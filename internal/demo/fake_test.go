@@ -21,6 +21,8 @@ type fakePosthorn struct {
 	spoil func(string) string
 	// disorder sends what should wait in its queue.
 	disorder bool
+	// overtaken is how those end that a newer event has overtaken; "" = abandoned.
+	overtaken string
 
 	mu            sync.Mutex
 	applications  map[string]string // id → profile
