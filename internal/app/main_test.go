@@ -79,6 +79,19 @@ func onEach(t *testing.T, test func(w *world)) {
 	}
 }
 
+// onEachAlone is onEach in worlds of the test's own, for tests that change what others see: profiles and catalogues.
+func onEachAlone(t *testing.T, test func(w *world)) {
+	t.Helper()
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := embedded(t)
+			cfg.DatabaseURL = database(t)
+			test(start(t, cfg, everything))
+		})
+	}
+}
+
 // on is the shared world on the database, started when it is first asked for.
 func (s *sharedWorlds) on(t *testing.T, database string) *world {
 	t.Helper()
