@@ -212,7 +212,9 @@ func TestADisabledQueueWaitsAndGoesOnInOrder(t *testing.T) {
 		receiver.await(2)
 		w.call("POST", "/v1/subscriptions/"+sub+"/disable", nil, 200)
 		require.Equal(t, "paused", w.invocation(second)["status"])
-		require.Eventually(t, func() bool { return w.invocation(first)["status"] == "paused" }, patience, 10*time.Millisecond)
+		require.Equal(t, "paused", w.invocation(first)["status"])
+		require.Eventually(t, func() bool { return len(w.logs(first)) == len(receiver.got()) }, patience, 10*time.Millisecond,
+			"an attempt that was in flight settles")
 		receiver.answers(answer{status: 200})
 		receiver.quiet(300 * time.Millisecond)
 		w.call("POST", "/v1/subscriptions/"+sub+"/enable", nil, 200)
