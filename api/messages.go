@@ -83,7 +83,8 @@ func (s *server) getMessage(ctx context.Context, c *call, _ *nothing) (MessageDe
 	if err != nil {
 		return MessageDetail{}, err
 	}
-	attempts, err := s.Store.Outcomes(ctx, v.ID, max(0, v.Attempts-maxDeliveries), maxDeliveries)
+	shown := min(v.Attempts, maxDeliveries) // an attempt that has ended since v was read would not fit the rest
+	attempts, err := s.Store.Outcomes(ctx, v.ID, v.Attempts-shown, shown)
 	if err != nil {
 		return MessageDetail{}, err
 	}
