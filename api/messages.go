@@ -104,7 +104,7 @@ func (s *server) redeliverMessage(ctx context.Context, c *call, _ *nothing) (Mes
 
 // VerificationKey is what a URL must answer with to be verified.
 type VerificationKey struct {
-	Key string `json:"Key" pattern:"^[0-9A-F]{40}$"` //nolint:tagliatelle // the provider's spelling
+	Key string `json:"Key" pattern:"^[0-9A-F]{40}$"`
 }
 
 func (s *server) verificationKey(_ context.Context, c *call, _ *nothing) (VerificationKey, error) {

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -291,7 +290,7 @@ func TestBasicIsTakenOnProviderRoutesOnly(t *testing.T) {
 		out := with(path, "Authorization", bad)
 		out.problem(401, models.CodeUnauthenticated)
 		require.Equal(t, []string{`Bearer realm="posthorn"`, `Basic realm="posthorn", charset="UTF-8"`},
-			out.header.Values("WWW-Authenticate"), fmt.Sprintf("%q", bad))
+			out.header.Values("WWW-Authenticate"), "%q", bad)
 	}
 	with(path, "Authorization", good, "Authorization", good).problem(401, models.CodeUnauthenticated)
 	with("/v1/source-ips", "Authorization", good).problem(401, models.CodeUnauthenticated)

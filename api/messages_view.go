@@ -11,7 +11,7 @@ import (
 )
 
 // Message is an invocation in the form of the provider's own API, whose spelling it keeps.
-type Message struct { //nolint:tagliatelle // the provider's spelling
+type Message struct {
 	MessageID      string  `json:"messageId" format:"uuid" doc:"The invocation's id."`
 	EventTypeID    *int64  `json:"eventTypeId" doc:"The event type's number on the wire; null where it is a word there."`
 	Created        string  `json:"created" format:"date-time"`
@@ -31,14 +31,14 @@ func (messageList) Schema(r huma.Registry) *huma.Schema {
 }
 
 // MessageDetail is a message with its body and deliveries.
-type MessageDetail struct { //nolint:tagliatelle // the provider's spelling
+type MessageDetail struct {
 	Message
 	Payload    *string           `json:"payload" doc:"The body as it was sent last, or will be sent first; null when it cannot be told any more."`
 	Deliveries []MessageDelivery `json:"deliveries" doc:"Its attempts, oldest first; of more than 1000 the latest 1000."`
 }
 
 // MessageDelivery is one attempt.
-type MessageDelivery struct { //nolint:tagliatelle // the provider's spelling
+type MessageDelivery struct {
 	DeliveryID     string  `json:"deliveryId" format:"uuid"`
 	Created        string  `json:"created" format:"date-time" doc:"When it was started."`
 	ResponseStatus int     `json:"responseStatus" enum:"1,2" doc:"1: delivered. 2: failed."`
@@ -48,7 +48,7 @@ type MessageDelivery struct { //nolint:tagliatelle // the provider's spelling
 
 // MessageRef names the message that an action is about.
 type MessageRef struct {
-	MessageID string `json:"messageId" format:"uuid"` //nolint:tagliatelle // the provider's spelling
+	MessageID string `json:"messageId" format:"uuid"`
 }
 
 // What responseStatus says.

@@ -143,7 +143,7 @@ func documentErrors(op *huma.Operation, statuses ...int) {
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			headers["Retry-After"] = header("Seconds to wait.", huma.TypeInteger)
 		case http.StatusUnauthorized:
-			headers["WWW-Authenticate"] = header("Bearer", huma.TypeString)
+			headers["WWW-Authenticate"] = header("The schemes that are taken.", huma.TypeString)
 		}
 		op.Responses[strconv.Itoa(status)] = &huma.Response{
 			Description: http.StatusText(status), Headers: headers,

@@ -44,7 +44,7 @@ func TestVIV13_EventTypeIdIsRequiredAndAnInteger(t *testing.T) {
 		}
 		require.Equal(t, created, v.listed("eventTypeId=1796"))
 		require.Equal(t, refunded, v.listed("eventTypeId=1797"))
-		require.Equal(t, 1797.0, v.messages("eventTypeId=1797")[0]["eventTypeId"])
+		require.EqualValues(t, 1797, v.messages("eventTypeId=1797")[0]["eventTypeId"])
 		require.Empty(t, v.listed("eventTypeId=9999"))
 	})
 }
@@ -118,7 +118,7 @@ func TestVIV16_AListedMessageHasEightKeys(t *testing.T) {
 				"messageId", "eventTypeId", "created", "responseStatus", "statusCode", "delivered", "nextRetry", "url",
 			}, slices.Collect(maps.Keys(m)))
 			require.True(t, models.IsID(m["messageId"].(string)))
-			require.Equal(t, 1796.0, m["eventTypeId"])
+			require.EqualValues(t, 1796, m["eventTypeId"])
 			require.WithinDuration(t, time.Now(), timeOf(t, m["created"]), patience)
 			found[m["url"]] = m
 		}

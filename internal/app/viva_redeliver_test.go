@@ -56,7 +56,7 @@ func TestVIV21_RedeliveryInAnyStateAndASuccessEndsTheRetries(t *testing.T) {
 		w.workflowCloses(w.invocation(id)["workflow_id"].(string)) // nothing waits for the hour to pass any more
 		receiver.answers(status(500)...)
 		v.redeliver(id)
-		require.Equal(t, 1.0, v.messageBecomes(id, 1, 4)["responseStatus"], "a delivery is not undone")
+		require.NotNil(t, v.messageBecomes(id, 1, 4)["delivered"], "a delivery is not undone")
 
 		exhausted := w.viva(every(20, 1))
 		exhausted.webhook(receiver, 1796)
@@ -65,5 +65,22 @@ func TestVIV21_RedeliveryInAnyStateAndASuccessEndsTheRetries(t *testing.T) {
 		receiver.answers(status(200)...)
 		exhausted.redeliver(id)
 		require.Nil(t, exhausted.messageBecomes(id, 1, 2)["nextRetry"])
+	})
+}
+
+func TestVIV20_WhatANewerEventOvertookIsNotRedelivered(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		v, receiver := w.viva(`{"ordering":"latest_wins"}`), newSink(t, status(500, 200)...)
+		v.webhook(receiver, 1796)
+		const event = `{"type":1796,"entity_id":"776027772607","payload":{}}`
+		_, older := w.published(v.app, event)
+		v.messageBecomes(older[0], 2, 1)
+		_, newer := w.published(v.app, event)
+		v.messageBecomes(newer[0], 1, 1)
+		w.becomes(older[0], "abandoned")
+		require.Nil(t, v.message(older[0])["nextRetry"])
+		require.Equal(t, "conflict", v.call("POST", messages+"/"+older[0]+":redeliver", nil, 409)["code"])
 	})
 }

@@ -33,7 +33,7 @@ func (w *world) vivaOf(app string) *vivaApp {
 	v := &vivaApp{operator: w, app: app}
 	v.adminKey, v.memberKey = w.newKey(v.app, "admin"), w.newKey(v.app, "member")
 	v.world = w.as(v.adminKey)
-	v.token = v.call("GET", "/api/messages/config/token", nil, 200)["Key"].(string)
+	v.token = w.tokenOf(v.app)
 	return v
 }
 
@@ -41,6 +41,12 @@ func (w *world) newKey(app, role string) string {
 	w.t.Helper()
 	body := object{"role": role, "name": "test"}
 	return w.call("POST", "/v1/applications/"+app+"/keys", body, 201)["key"].(string)
+}
+
+// tokenOf is what the application's URLs must show to be verified.
+func (w *world) tokenOf(app string) string {
+	w.t.Helper()
+	return w.as(w.newKey(app, "admin")).call("GET", "/api/messages/config/token", nil, 200)["Key"].(string)
 }
 
 // unverified makes a webhook whose URL is still to be verified, and returns its path.
