@@ -18,16 +18,14 @@ type Application struct {
 	Environment models.Environment `json:"environment" enum:"production,demo"`
 	ExternalID  string             `json:"external_id" doc:"What envelopes show as the tenant."`
 	Overrides   knobs              `json:"overrides" doc:"Knobs changed for this application; null = none."`
-	// VerificationKey is here for operators; its application's admin gets it by the provider's own route.
-	VerificationKey string `json:"verification_key" doc:"What a URL must echo to be verified, where the profile has a handshake."`
-	CreatedAt       string `json:"created_at" format:"date-time"`
-	UpdatedAt       string `json:"updated_at" format:"date-time"`
+	CreatedAt   string             `json:"created_at" format:"date-time"`
+	UpdatedAt   string             `json:"updated_at" format:"date-time"`
 }
 
 func applicationView(a *models.Application) Application {
 	return Application{
 		ID: a.ID, Name: a.Name, Profile: a.Profile, Environment: a.Environment, ExternalID: a.ExternalID,
-		Overrides: knobs(a.Overrides), VerificationKey: a.HandshakeKey, CreatedAt: timeText(a.CreatedAt), UpdatedAt: timeText(a.UpdatedAt),
+		Overrides: knobs(a.Overrides), CreatedAt: timeText(a.CreatedAt), UpdatedAt: timeText(a.UpdatedAt),
 	}
 }
 

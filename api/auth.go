@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
 
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/models"
@@ -19,17 +20,34 @@ func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		g := humagin.Unwrap(ctx)
 		setPathValues(g)
-		c := &call{request: g.Request}
-		if err := s.authorise(ctx.Context(), r, c); err != nil {
-			s.writeProblem(g.Writer, g.Request, err)
+		c := &call{route: r, request: g.Request}
+		err := splitVerb(g, r)
+		if err == nil {
+			err = s.authorise(ctx.Context(), r, c)
+		}
+		if err != nil {
+			s.refuse(g, r, err)
 			return
 		}
 		next(huma.WithValue(ctx, callKey{}, c))
 	}
 }
 
+// refuse answers a request that never reaches its handler.
+func (s *server) refuse(g *gin.Context, r route, err error) {
+	p := s.problem(g.Request.Context(), err)
+	if r.provider && p.Status == http.StatusUnauthorized {
+		p.offerBasic()
+	}
+	s.sendProblem(g.Writer, g.Request, p)
+}
+
 func (s *server) authorise(ctx context.Context, r route, c *call) error {
-	principal, err := s.authenticate(ctx, c.request.Header)
+	authenticate := s.authenticate
+	if r.provider {
+		authenticate = s.authenticateProvider
+	}
+	principal, err := authenticate(ctx, c.request.Header)
 	if err != nil {
 		return err
 	}
@@ -73,6 +91,10 @@ func (s *server) find(ctx context.Context, scope scope, c *call) (err error) {
 	case scopeInvocation:
 		c.invocation, err = found(ctx, c, id, "invocation", s.Store.Invocation,
 			func(v *models.InvocationView) *string { return &v.ApplicationID })
+	case scopeOwn:
+		return s.findOwn(ctx, c)
+	case scopeMessage:
+		return s.findMessage(ctx, c)
 	case scopeNone:
 	}
 	return err
@@ -110,6 +132,11 @@ func (s *server) authenticate(ctx context.Context, header http.Header) (models.P
 	if !ok {
 		return models.Principal{}, unauthenticated()
 	}
+	return s.principalOf(ctx, text)
+}
+
+// principalOf finds out whose key the text is.
+func (s *server) principalOf(ctx context.Context, text string) (models.Principal, error) {
 	if secret.SameDigest(secret.OperatorDigest(text), s.OperatorDigest) {
 		return models.Principal{Role: models.RoleOperator}, nil
 	}

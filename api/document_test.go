@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -111,12 +112,15 @@ func (d *documentChecker) pattern(path string) (string, bool) {
 	for pattern := range d.document["paths"].(map[string]any) {
 		patterns = append(patterns, pattern)
 	}
-	slices.SortFunc(patterns, func(a, b string) int { return strings.Count(a, "{") - strings.Count(b, "{") })
+	slices.SortFunc(patterns, func(a, b string) int {
+		return cmp.Or(strings.Count(a, "{")-strings.Count(b, "{"), len(b)-len(a)) // a verb at the end before none
+	})
 	given := strings.Split(path, "/")
 	for _, pattern := range patterns {
 		steps := strings.Split(pattern, "/")
 		same := len(steps) == len(given) && !slices.ContainsFunc(indexes(steps), func(i int) bool {
-			return steps[i] != given[i] && (!strings.HasPrefix(steps[i], "{") || given[i] == "")
+			_, verb, parameter := strings.Cut(steps[i], "}")
+			return steps[i] != given[i] && (!parameter || given[i] == "" || !strings.HasSuffix(given[i], verb))
 		})
 		if same {
 			return pattern, true

@@ -142,7 +142,10 @@ func (s *server) ownErrors(ctx huma.Context, _ string, v any) (any, error) {
 
 // writeProblem answers outside of Huma.
 func (s *server) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
-	p := s.problem(r.Context(), err)
+	s.sendProblem(w, r, s.problem(r.Context(), err))
+}
+
+func (s *server) sendProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	maps.Copy(w.Header(), p.headers)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)

@@ -23,7 +23,12 @@ func settle(t *testing.T, w *world, id string, status int) {
 	require.NoError(t, err)
 	require.Len(t, gates, 1)
 	require.Equal(t, models.VerdictGranted, gates[0].Verdict)
-	claim := gates[0].Claim
+	finish(t, w, gates[0].Claim, status)
+}
+
+// finish ends an attempt with the receiver's status.
+func finish(t *testing.T, w *world, claim *models.Claim, status int) {
+	t.Helper()
 	started := time.Now().UTC()
 	result := models.Result{
 		StartedAt: started, FinishedAt: started.Add(40 * time.Millisecond), Outcome: models.AttemptSucceeded,
@@ -36,7 +41,7 @@ func settle(t *testing.T, w *world, id string, status int) {
 		result.Outcome = models.AttemptFailed
 		result.Error = &models.AttemptError{Code: models.AttemptStatus, Message: fmt.Sprintf("answered %d", status)}
 	}
-	_, err = w.store.Settle(t.Context(), claim.Settle(result))
+	_, err := w.store.Settle(t.Context(), claim.Settle(result))
 	require.NoError(t, err)
 }
 

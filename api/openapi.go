@@ -15,6 +15,7 @@ import (
 
 const (
 	securityScheme = "key"
+	basicScheme    = "basic"
 	problemContent = "application/problem+json"
 )
 
@@ -35,10 +36,16 @@ func (s *server) humaConfig() huma.Config {
 			Tags:    tags(),
 			Components: &huma.Components{
 				Schemas: registry,
-				SecuritySchemes: map[string]*huma.SecurityScheme{securityScheme: { //nolint:gosec // the form of a key, not a key
-					Type: "http", Scheme: "bearer", BearerFormat: "ph_<role>_<key id>_<secret>",
-					Description: "An API key. Its role says what it may do, its application what there is for it.",
-				}},
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					securityScheme: { //nolint:gosec // the form of a key, not a key
+						Type: "http", Scheme: "bearer", BearerFormat: "ph_<role>_<key id>_<secret>",
+						Description: "An API key. Its role says what it may do, its application what there is for it.",
+					},
+					basicScheme: {
+						Type: "http", Scheme: "basic",
+						Description: "On provider-shaped routes only: the application's id as user, one of its keys as password.",
+					},
+				},
 			},
 		},
 		Formats:                      map[string]huma.Format{"application/json": format, "json": format},
@@ -55,7 +62,7 @@ func (s *server) operation(r route) huma.Operation {
 		status = http.StatusOK
 	}
 	op := huma.Operation{
-		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: description(r),
+		Method: r.method, Path: r.served(), OperationID: r.id, Summary: r.summary, Description: description(r),
 		Tags: []string{r.tag}, DefaultStatus: status, Parameters: pathParameters(r.path),
 		Security: []map[string][]string{},
 		Responses: map[string]*huma.Response{
@@ -71,8 +78,15 @@ func (s *server) operation(r route) huma.Operation {
 	}
 	op.Security = []map[string][]string{{securityScheme: {}}}
 	op.Middlewares = huma.Middlewares{s.guard(r)}
-	documentErrors(&op, http.StatusUnauthorized, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
-		http.StatusServiceUnavailable)
+	documentErrors(&op, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable)
+	if r.provider {
+		op.Security = append(op.Security, map[string][]string{basicScheme: {}})
+		op.Parameters = append(op.Parameters, r.query...)
+		op.SkipValidateParams = true // its handler does, and answers 400
+		documentErrors(&op, http.StatusBadRequest)
+	} else {
+		documentErrors(&op, http.StatusUnprocessableEntity)
+	}
 	if r.roles != nil {
 		documentErrors(&op, http.StatusForbidden)
 	}
@@ -103,6 +117,9 @@ func description(r route) string {
 	if r.managed {
 		who += " Operator only where the profile has managed_by: operator."
 	}
+	if r.provider {
+		who += " For the application of the key; a key of the deployment may not."
+	}
 	return strings.TrimSpace(r.text + who)
 }
 
@@ -110,7 +127,7 @@ func pathParameters(path string) []*huma.Param {
 	var params []*huma.Param
 	for _, match := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
 		p := &huma.Param{Name: match[1], In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}}
-		if match[1] == "app" || strings.HasSuffix(match[1], "id") {
+		if match[1] == "app" || strings.HasSuffix(strings.ToLower(match[1]), "id") {
 			p.Schema.Format = "uuid"
 		}
 		params = append(params, p)
@@ -126,7 +143,7 @@ func documentErrors(op *huma.Operation, statuses ...int) {
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			headers["Retry-After"] = header("Seconds to wait.", huma.TypeInteger)
 		case http.StatusUnauthorized:
-			headers["WWW-Authenticate"] = header("Bearer", huma.TypeString)
+			headers["WWW-Authenticate"] = header("The schemes that are taken.", huma.TypeString)
 		}
 		op.Responses[strconv.Itoa(status)] = &huma.Response{
 			Description: http.StatusText(status), Headers: headers,
@@ -162,7 +179,7 @@ func (s *server) content(mediaTypes string, body reflect.Type) map[string]*huma.
 
 // documented is the operation of a registered route.
 func (s *server) documented(r route) *huma.Operation {
-	item := s.huma.OpenAPI().Paths[r.path]
+	item := s.huma.OpenAPI().Paths[r.served()]
 	switch r.method {
 	case http.MethodPost:
 		return item.Post
@@ -174,6 +191,18 @@ func (s *server) documented(r route) *huma.Operation {
 		return item.Delete
 	default:
 		return item.Get
+	}
+}
+
+// moveVerbs documents the routes that end with a verb under their own paths.
+func (s *server) moveVerbs(all []route) {
+	paths := s.huma.OpenAPI().Paths
+	for _, r := range all {
+		if r.served() == r.path {
+			continue
+		}
+		paths[r.path] = &huma.PathItem{Post: s.documented(r)}
+		paths[r.served()].Post = nil
 	}
 }
 

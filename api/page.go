@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"net/http"
 	"net/url"
 	"strconv"
 
@@ -132,9 +131,10 @@ func cursorScope(c *call) []string {
 }
 
 // checkQuery refuses what Huma would silently ignore in a query string: a parameter given twice, broken escapes, and
-// text that no database takes. The cursor has its own answer.
-func checkQuery(r *http.Request) error {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+// text that no database takes. The cursor has its own answer. On provider routes, where Huma looks at nothing, it
+// refuses unknown parameters too.
+func (c *call) checkQuery() error {
+	values, err := url.ParseQuery(c.request.URL.RawQuery)
 	if err != nil {
 		return models.Invalid("", "the query string is not well-formed")
 	}
@@ -142,6 +142,9 @@ func checkQuery(r *http.Request) error {
 	for name, given := range values {
 		if len(given) > 1 {
 			f.Add(shorten(name), "is given %d times", len(given))
+		}
+		if c.route.provider && !c.route.reads(name) {
+			f.Add(shorten(name), "unknown query parameter")
 		}
 		if name != "cursor" && !cleanText(given[0]) {
 			f.Add(shorten(name), "must be UTF-8 without NUL")

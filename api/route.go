@@ -30,6 +30,10 @@ type route struct {
 	scope scope
 	// managed routes are lifted to the operator where the profile says so (ALV-26).
 	managed bool
+	// provider routes have a provider's own form (contract.md section 8): they take HTTP Basic too, act for the
+	// application of the key, and answer 400 to what is invalid. query are the parameters that their handlers read.
+	provider bool
+	query    []*huma.Param
 	// status is the answer's; 0 = 200.
 	status int
 	// conflicts: 409 is a possible answer.
@@ -55,11 +59,15 @@ const (
 	scopeSubscription
 	scopeEvent
 	scopeInvocation
+	// The key's own application, and a message of it: the scopes of provider routes.
+	scopeOwn
+	scopeMessage
 )
 
 // call is what the authorisation found out about a request. Of the things that the path names, those of the route's
-// scope are set; the application is set with scopeApplication and scopeSubscription.
+// scope are set; the application is set with scopeApplication, scopeSubscription and the scopes of provider routes.
 type call struct {
+	route        route
 	request      *http.Request
 	principal    models.Principal
 	key          *models.Key
@@ -166,12 +174,12 @@ func run[O any](ctx context.Context, s *server, handle func(*call) (O, error)) (
 	if !ok {
 		return nil, s.problem(ctx, errors.New("the route has no authorisation"))
 	}
-	if err := checkQuery(c.request); err != nil {
-		return nil, s.problem(ctx, err)
+	if err := c.checkQuery(); err != nil {
+		return nil, s.problem(ctx, c.route.dialect(err))
 	}
 	out, err := handle(c)
 	if err != nil {
-		return nil, s.problem(ctx, err)
+		return nil, s.problem(ctx, c.route.dialect(err))
 	}
 	return &answer[O]{Body: out}, nil
 }
@@ -200,6 +208,16 @@ func tooLarge() error {
 
 func (r route) allows(p models.Principal) bool {
 	return r.roles == nil || slices.Contains(r.roles, p.Role)
+}
+
+// served is the path as Gin serves it: a verb at its end, as in /messages/{messageId}:redeliver, is a part of the last
+// segment there, which splitVerb takes off.
+func (r route) served() string {
+	path, _, _ := strings.Cut(r.path, "}:")
+	if path != r.path {
+		path += "}"
+	}
+	return path
 }
 
 // ginPath writes /v1/events/{id} as Gin does: /v1/events/:id.

@@ -18,6 +18,7 @@ const (
 	tagSubscriptions = "Subscriptions"
 	tagEvents        = "Events"
 	tagInvocations   = "Invocations"
+	tagMessages      = "Messages"
 )
 
 func tags() []*huma.Tag {
@@ -28,16 +29,17 @@ func tags() []*huma.Tag {
 		{Name: tagSubscriptions, Description: "Endpoints and the event types that they want."},
 		{Name: tagEvents, Description: "Facts to deliver."},
 		{Name: tagInvocations, Description: "One event fired at one subscription, and every attempt of it."},
+		{Name: tagMessages, Description: "Invocations in the form of a provider's own API: Viva Wallet's."},
 		{Name: tagSystem, Description: "Health, metrics, and this reference."},
 	}
 }
 
-// routes is the route table (contract.md sections 1 to 7): all there is, in the order of the reference.
+// routes is the route table (contract.md sections 1 to 8): all there is, in the order of the reference.
 func routes() []route {
 	var all []route
 	for _, part := range [][]route{
 		systemRoutes(), keyRoutes(), profileRoutes(), applicationRoutes(), subscriptionRoutes(), subscriptionActionRoutes(),
-		eventRoutes(), invocationRoutes(),
+		eventRoutes(), invocationRoutes(), messageRoutes(),
 	} {
 		all = append(all, part...)
 	}

@@ -37,7 +37,7 @@ func TestEveryServedRouteIsInTheTable(t *testing.T) {
 	require.NoError(t, s.setUp())
 	var table, served []string
 	for _, r := range routes() {
-		table = append(table, r.method+" "+r.path)
+		table = append(table, r.method+" "+r.served())
 	}
 	for _, r := range s.engine.Routes() {
 		served = append(served, r.Method+" "+routePattern(r.Path))
@@ -84,12 +84,12 @@ func newTenant(w *world, more string) *tenant {
 func (n *tenant) path(r route, replace string) string {
 	own := map[scope]string{
 		scopeApplication: n.app, scopeKey: n.key, scopeSubscription: n.sub, scopeEvent: n.event,
-		scopeInvocation: n.invocation,
+		scopeInvocation: n.invocation, scopeMessage: n.invocation,
 	}[r.scope]
 	if replace == "" {
 		replace = own
 	}
-	return strings.NewReplacer("{app}", replace, "{id}", replace, "{key_id}", replace, "{name}", "standard",
+	return strings.NewReplacer("{app}", replace, "{id}", replace, "{key_id}", replace, "{messageId}", replace, "{name}", "standard",
 		"{type}", "loan.updated").Replace(r.path)
 }
 
@@ -102,7 +102,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	own, foreign := newTenant(w, ""), newTenant(w, "")
 	deployment := w.key("", "publisher")
 	for _, r := range routes() {
-		if r.public {
+		if r.public || r.provider {
 			continue
 		}
 		t.Run(r.method+" "+r.path, func(t *testing.T) {
@@ -143,6 +143,52 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+// Provider routes act for the application of the key, and answer 400 where others have 422.
+func TestWhoMayDoWhatOnProviderRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own, foreign := newTenant(w, ""), newTenant(w, "")
+	deployment := w.key("", "publisher")
+	for _, r := range routes() {
+		if !r.provider {
+			continue
+		}
+		t.Run(r.method+" "+r.path, func(t *testing.T) {
+			t.Parallel()
+			ask := func(authorization, replace string) int {
+				return w.do("", r.method, own.path(r, replace)+mayI, "", "Authorization", authorization).status
+			}
+			both := func(want int, user, key, replace string) {
+				t.Helper()
+				require.Equal(t, want, ask("Bearer "+key, replace), "bearer")
+				require.Equal(t, want, ask(basicOf(user, key), replace), "basic")
+			}
+			require.Equal(t, http.StatusUnauthorized, ask("", ""))
+			both(http.StatusUnauthorized, own.app, "ph_admin_wrong", "")
+			both(http.StatusForbidden, own.app, operatorKey, "")
+			both(http.StatusForbidden, own.app, deployment, "")
+			for role, key := range own.roles {
+				want := http.StatusForbidden
+				if r.allows(models.Principal{Role: role}) {
+					want = http.StatusBadRequest
+				}
+				both(want, own.app, key, "")
+				require.Equal(t, http.StatusUnauthorized, ask(basicOf(foreign.app, key), ""), "another user")
+				if r.scope != scopeMessage {
+					continue
+				}
+				for _, absent := range []string{foreign.invocation, models.NewID(), strings.ToUpper(foreign.invocation)} {
+					both(http.StatusNotFound, own.app, key, absent)
+				}
+				for _, id := range []string{"1", "%00", "a;b", foreign.invocation + "x"} {
+					both(http.StatusBadRequest, own.app, key, id)
+				}
+				both(http.StatusForbidden, own.app, operatorKey, foreign.invocation)
+			}
+		})
+	}
+}
+
 func TestForeignIsLikeAbsent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -163,6 +209,11 @@ func TestALV26_AProfileMayLiftManagementToTheOperator(t *testing.T) {
 	own := newTenant(w, `,"overrides":{"managed_by":"operator"}`)
 	for _, r := range routes() {
 		if !slices.Contains(r.roles, models.RoleAdmin) {
+			continue
+		}
+		if r.provider { // for the application's own keys alone
+			require.Equal(t, http.StatusBadRequest,
+				w.do(own.roles[models.RoleAdmin], r.method, own.path(r, "")+mayI, "").status, r.path)
 			continue
 		}
 		want := http.StatusUnprocessableEntity

@@ -77,9 +77,11 @@ func (s *server) setUp() error {
 	s.engine.NoRoute(s.noRoute)
 	s.engine.NoMethod(s.noMethod)
 	s.huma = humagin.New(s.engine, s.humaConfig())
-	for _, r := range routes() {
+	all := routes()
+	for _, r := range all {
 		r.register(s, r)
 	}
+	s.moveVerbs(all)
 	return s.finishSpec()
 }
 

@@ -63,6 +63,7 @@ type invocationStore interface {
 	Invocations(
 		ctx context.Context, f models.InvocationFilter, p models.Page) ([]models.InvocationView, string, error)
 	AttemptsAfter(ctx context.Context, invocationID string, number, limit int) ([]models.Attempt, error)
+	Outcomes(ctx context.Context, invocationID string, number, limit int) ([]models.Attempt, error)
 	Spec(ctx context.Context, digest []byte) (*models.Spec, error)
 	Redeliver(ctx context.Context, id string, force bool) (string, error)
 	Cancel(ctx context.Context, id string) error

@@ -97,6 +97,28 @@ type Invocation struct {
 // IsTest reports whether it is a test of its subscription.
 func (i *Invocation) IsTest() bool { return i.EventID == nil }
 
+// Receipt is what has come of an invocation's attempts, whatever its status.
+type Receipt string
+
+// The receipts.
+const (
+	ReceiptNone    Receipt = "none"    // no attempt yet
+	ReceiptTaken   Receipt = "taken"   // delivered
+	ReceiptRefused Receipt = "refused" // attempts, but not delivered so far
+)
+
+// Receipt says what has come of its attempts. A redelivery that fails does not undo a delivery.
+func (i *Invocation) Receipt() Receipt {
+	switch {
+	case i.Status == StatusSucceeded:
+		return ReceiptTaken
+	case i.Attempts > 0:
+		return ReceiptRefused
+	default:
+		return ReceiptNone
+	}
+}
+
 // InvocationView is an invocation as lists show it: with what its subscription and event add to it.
 type InvocationView struct {
 	Invocation
@@ -120,6 +142,10 @@ type InvocationFilter struct {
 	EventType      string
 	EntityID       string
 	Status         InvocationStatus
+	// Receipt narrows by what has come of the attempts; "" = any.
+	Receipt Receipt
+	// WithoutTests leaves out tests of subscriptions.
+	WithoutTests bool
 	// After and Before bound the time of creation: After ≤ created < Before.
 	After, Before time.Time
 }

@@ -3,7 +3,6 @@ package app_test
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -65,13 +64,17 @@ func TestVIV4_VIV5_VIV6_VIV7_VIV8_VIV9_SamplesArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
 		t := w.t
-		app, receiver := w.viva(t, "")
+		v := w.viva("")
+		receiver := newSink(t)
+		for _, eventType := range []int{1796, 1797} {
+			v.webhook(receiver, eventType)
+		}
 		for eventType, file := range map[string]string{"1796": "viva_1796.json", "1797": "viva_1797.json"} {
 			data, err := os.ReadFile("../demo/testdata/" + file) // the seeds' samples, byte for byte
 			require.NoError(t, err)
 			data = bytes.TrimSpace(data)
 			before := len(receiver.posts())
-			w.publish(app, fmt.Sprintf(
+			w.publish(v.app, fmt.Sprintf(
 				`{"type":%s,"occurred_at":"2014-06-18T14:20:30.45+03:00","payload":%s}`, eventType, data))
 			require.Eventually(t, func() bool { return len(receiver.posts()) > before }, patience, 5*time.Millisecond)
 			want := `{"EventData":` + string(data) + `,"EventTypeId":` + eventType + `,"Created":"2014-06-18T14:20:30.45+03:00"}`
@@ -81,32 +84,6 @@ func TestVIV4_VIV5_VIV6_VIV7_VIV8_VIV9_SamplesArriveByteForByte(t *testing.T) {
 		require.Contains(t, string(receiver.posts()[0].body), "776027772607")
 		require.Contains(t, string(receiver.posts()[0].body), "Viva Ηλεκτρονικές Υπηρεσίες")
 	})
-}
-
-// posts are the requests but for the handshake's.
-func (s *sink) posts() []request {
-	var posts []request
-	for _, r := range s.got() {
-		if r.method == http.MethodPost {
-			posts = append(posts, r)
-		}
-	}
-	return posts
-}
-
-// viva makes an application with one verified subscription for each of its event types.
-func (w *world) viva(t *testing.T, overrides string) (app string, receiver *sink) {
-	t.Helper()
-	receiver = newSink(t)
-	app = w.application("viva", overrides)
-	key := w.call("GET", "/v1/applications/"+app, nil, 200)["verification_key"]
-	receiver.answers(answer{status: 200, body: fmt.Sprintf(`{"Key":%q}`, key)})
-	for _, eventType := range []int{1796, 1797} {
-		sub := w.subscription(app, receiver.URL, object{"event_types": []int{eventType}})
-		require.Equal(t, "unverified", sub["status"])
-		require.Equal(t, true, w.call("POST", "/v1/subscriptions/"+sub["id"].(string)+"/verify", nil, 200)["verified"])
-	}
-	return app, receiver
 }
 
 func TestALV4_THR10_AcceptNeverWaitsForTheReceiver(t *testing.T) {

@@ -87,7 +87,7 @@ func (w *world) acmeSubscription(shop object, receiver *sink) object {
 	require.Equal(w.t, "unverified", sub["status"])
 	verify := "/v1/subscriptions/" + sub["id"].(string) + "/verify"
 	w.call("POST", verify, nil, 422)
-	receiver.answers(answer{status: 200, body: fmt.Sprintf(`{"acme_key":%q}`, shop["verification_key"])})
+	receiver.answers(answer{status: 200, body: fmt.Sprintf(`{"acme_key":%q}`, w.tokenOf(shop["id"].(string)))})
 	w.call("POST", verify, nil, 200)
 	return sub
 }

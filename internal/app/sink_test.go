@@ -20,7 +20,9 @@ type sink struct {
 	// script are the answers to come; the last one stays.
 	script []answer
 	// judge makes the status from the body instead; nil = the script does.
-	judge    func(body []byte) int
+	judge func(body []byte) int
+	// shown answers every GET, if it is set; the script is for the rest.
+	shown    *answer
 	requests []request
 	// arrived is signalled, never blocked on, after each request was recorded.
 	arrived chan struct{}
@@ -40,6 +42,7 @@ type answer struct {
 
 type request struct {
 	at     time.Time
+	from   string
 	method string
 	target string
 	header http.Header
@@ -87,7 +90,7 @@ func (s *sink) record(r *http.Request, body []byte) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, request{
-		at: time.Now(), method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
+		at: time.Now(), from: r.RemoteAddr, method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
 	})
 	select {
 	case s.arrived <- struct{}{}:
@@ -95,6 +98,9 @@ func (s *sink) record(r *http.Request, body []byte) answer {
 	}
 	if s.judge != nil {
 		return answer{status: s.judge(body)}
+	}
+	if r.Method == http.MethodGet && s.shown != nil {
+		return *s.shown
 	}
 	next := answer{status: http.StatusOK}
 	if len(s.script) > 0 {
@@ -118,6 +124,13 @@ func (s *sink) judges(judge func(body []byte) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.judge = judge
+}
+
+// shows sets the answer to every GET.
+func (s *sink) shows(a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown = &a
 }
 
 // got returns the requests so far.

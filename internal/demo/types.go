@@ -28,8 +28,6 @@ type profile struct {
 
 type application struct {
 	ID string `json:"id"`
-	// VerificationKey is what endpoints must show in a handshake; "" = the server does not say it here.
-	VerificationKey string `json:"verification_key"`
 }
 
 type subscription struct {

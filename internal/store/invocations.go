@@ -52,6 +52,17 @@ func (s *Store) Invocations(ctx context.Context, f models.InvocationFilter, p Pa
 	case f.Status != "":
 		query = query.Where("status = ?", f.Status)
 	}
+	switch f.Receipt {
+	case models.ReceiptNone:
+		query = query.Where("status <> 'succeeded' AND attempts = 0")
+	case models.ReceiptTaken:
+		query = query.Where("status = 'succeeded'")
+	case models.ReceiptRefused:
+		query = query.Where("status <> 'succeeded' AND attempts > 0")
+	}
+	if f.WithoutTests {
+		query = query.Where("event_id IS NOT NULL")
+	}
 	if !f.After.IsZero() {
 		query = query.Where("invocations.created_at >= ?", micros(f.After))
 	}
@@ -73,6 +84,15 @@ func (s *Store) AttemptsAfter(ctx context.Context, invocationID string, number, 
 	var rows []models.Attempt
 	err := s.read(ctx).Where("invocation_id = ? AND number > ?", invocationID, number).
 		Order("number").Limit(limit).Find(&rows).Error
+	return rows, translate(err)
+}
+
+// Outcomes lists at most limit entries of an invocation's log behind the given number, oldest first, without what was
+// said: no headers, no response body.
+func (s *Store) Outcomes(ctx context.Context, invocationID string, number, limit int) ([]models.Attempt, error) {
+	var rows []models.Attempt
+	err := s.read(ctx).Omit("request_headers", "response_headers", "response_body").
+		Where("invocation_id = ? AND number > ?", invocationID, number).Order("number").Limit(limit).Find(&rows).Error
 	return rows, translate(err)
 }
 

@@ -98,6 +98,33 @@ func invocations(t *testing.T, w *world) {
 		}
 	})
 
+	t.Run("are found by what has come of their attempts", func(t *testing.T) {
+		app := w.application(t)
+		sub := w.subscription(t, app)
+		all := models.InvocationFilter{ApplicationID: app.ID}
+		for _, status := range []models.InvocationStatus{
+			models.StatusPending, models.StatusQueued, models.StatusRetrying,
+			models.StatusSucceeded, models.StatusFailed, models.StatusCancelled, models.StatusAbandoned,
+		} {
+			w.settled(t, app, sub, status)
+		}
+		cancelled := w.settled(t, app, sub, models.StatusRetrying)
+		require.NoError(t, w.Cancel(t.Context(), cancelled))
+		want := map[models.Receipt][]string{}
+		for _, id := range w.invocationIDs(t, all) {
+			receipt := w.invocation(t, id).Receipt()
+			want[receipt] = append(want[receipt], id)
+		}
+		require.Len(t, want[models.ReceiptTaken], 1)
+		require.Len(t, want[models.ReceiptRefused], 3, "retrying, failed, cancelled after an attempt")
+		require.Len(t, want[models.ReceiptNone], 4)
+		for receipt, ids := range want {
+			narrowed := all
+			narrowed.Receipt = receipt
+			require.Equal(t, ids, w.invocationIDs(t, narrowed), receipt)
+		}
+	})
+
 	t.Run("are paused by each reason for a subscription to get nothing", func(t *testing.T) {
 		for name, change := range map[string]func(*models.Subscription){
 			"disabled":   func(s *models.Subscription) { s.Enabled = false },
@@ -122,5 +149,8 @@ func invocations(t *testing.T, w *world) {
 		require.Equal(t, *i, view.Invocation)
 		require.True(t, view.IsTest())
 		require.Equal(t, []string{i.ID}, w.invocationIDs(t, models.InvocationFilter{ApplicationID: app.ID}))
+		require.Empty(t, w.invocationIDs(t, models.InvocationFilter{ApplicationID: app.ID, WithoutTests: true}))
+		fired := w.fire(t, app, sub)
+		require.Equal(t, []string{fired}, w.invocationIDs(t, models.InvocationFilter{ApplicationID: app.ID, WithoutTests: true}))
 	})
 }

@@ -47,6 +47,11 @@ func settle(t *testing.T, w *world) {
 			RequestHeaders: r.RequestHeaders, ResponseHeaders: r.ResponseHeaders,
 			ResponseBody: r.ResponseBody, ResponseTruncated: true,
 		}, attempts[0])
+		outcomes, err := w.Outcomes(t.Context(), id, 0, 2)
+		require.NoError(t, err)
+		bare := attempts[0]
+		bare.RequestHeaders, bare.ResponseHeaders, bare.ResponseBody = nil, nil, nil
+		require.Equal(t, []models.Attempt{bare}, outcomes)
 	})
 
 	t.Run("without an answer", func(t *testing.T) {
