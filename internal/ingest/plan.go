@@ -19,6 +19,8 @@ type plan struct {
 	targets map[string][]target
 	// offer is the lease under which this process' own dispatcher takes the rows over; nil = it finds them itself.
 	offer *time.Time
+	// filtering is how long the filters of this request have taken.
+	filtering time.Duration
 }
 
 // target is a subscription that an event goes to, with the Spec it is sent under.
@@ -82,7 +84,7 @@ func (p *plan) acceptance(ctx context.Context, pub *Publication) (*models.Accept
 	if err != nil {
 		return nil, err
 	}
-	p.invocations(a, targets)
+	p.invocations(a, p.passing(ctx, event, targets))
 	return a, nil
 }
 
