@@ -113,6 +113,7 @@ func fill(t *testing.T, db *sql.DB) {
 			" VALUES ('k', " + id + ", 'admin', 'n', 'p', '', 1)",
 		"INSERT INTO events (id, application_id, type, wire, payload, occurred_at, digest, created_at)" +
 			" VALUES (" + id + ", " + id + ", 't', 'w', '', '', '', 1)",
+		"INSERT INTO event_versions (event_id, version, payload) VALUES (" + id + ", '1', '')",
 	} {
 		_, err := db.ExecContext(t.Context(), statement)
 		require.NoError(t, err)

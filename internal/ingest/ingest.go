@@ -15,8 +15,10 @@ import (
 type Publication struct {
 	// Type is a catalogue name or a wire value as text.
 	Type string
-	// Payload is the JSON text to deliver, byte for byte.
+	// Payload is the JSON text to deliver, byte for byte; nil when Versions are given.
 	Payload []byte
+	// Versions are the JSON texts by version instead; their EventID is left out.
+	Versions []models.EventVersion
 	// OccurredAt is RFC 3339 text, kept as it is; "" = now.
 	OccurredAt string
 	EntityID   *string

@@ -46,7 +46,9 @@ func (p *plan) lease(batch []*models.Acceptance) {
 	}
 	p.offer = &lease
 	for _, invocation := range batch[0].Invocations {
-		invocation.DispatchAfter = &lease
+		if invocation.Status == models.StatusPending {
+			invocation.DispatchAfter = &lease
+		}
 	}
 }
 
@@ -130,7 +132,7 @@ func (p *plan) invocations(a *models.Acceptance, targets []target) {
 	for _, t := range targets {
 		invocation := &models.Invocation{
 			ID: models.NewID(), ApplicationID: p.app.ID, SubscriptionID: t.subscription.ID, EventID: &a.Event.ID,
-			EventType: a.Event.Type, EntityID: a.Event.EntityID, Status: models.StatusPending,
+			EventType: a.Event.Type, EntityID: a.Event.EntityID, Version: t.subscription.Version, Status: models.StatusPending,
 			SpecDigest: t.spec.Digest, URL: t.subscription.URL, NextAttemptAt: &due, DispatchAfter: &due,
 			Ordering: t.ordering.Kind, CreatedAt: p.now, UpdatedAt: p.now,
 		}
@@ -143,6 +145,7 @@ func (p *plan) invocations(a *models.Acceptance, targets []target) {
 			invocation.WorkflowID = workflows.EventWorkflowID(a.Event.ID, together/workflows.InvocationsPerWorkflow)
 			together++
 		}
+		cancelWithoutVersion(a.Event, invocation)
 		a.Invocations = append(a.Invocations, invocation)
 		a.Specs = appendNew(a.Specs, t.spec)
 	}
