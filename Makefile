@@ -23,7 +23,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 
 # Without symbol tables the binary is over a quarter smaller; stack traces keep their names and lines.
 BUILD_FLAGS := -ldflags='-s -w'
-# Further arguments for demo, dev, test and bench, and the packages to test: make test PKG=./models ARGS='-run Retry -v'
+# Further arguments for demo, dev, test, bench and requirements, and the packages to test: make test PKG=./models ARGS='-run Retry -v'
 ARGS ?=
 PKG ?= ./...
 
@@ -81,6 +81,11 @@ docs: ## write docs/config.md from internal/config
 .PHONY: bench
 bench: build ## measure throughput and latency (ARGS=-h for the choices)
 	$(GO) run ./internal/bench $(ARGS)
+
+.PHONY: requirements
+requirements: ## say which requirements of docs/requirements.md the tests prove (ARGS='-only VIV', ARGS=-list)
+	@scripts/postgres.sh
+	@$(GO) run ./internal/requirements $(ARGS)
 
 .PHONY: clean
 clean: ## remove what make built (Go's own cache stays)

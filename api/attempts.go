@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/posthorn/posthorn/internal/delivery"
@@ -75,7 +74,7 @@ func (s *server) listAttempts(ctx context.Context, c *call, in *logPaging) (Page
 }
 
 // facts is what the bodies of an invocation's attempts are made of again; nil when a part of it is gone: the
-// application with what envelopes call the tenant, the subscription with the version that it pinned.
+// application with what envelopes call the tenant.
 func (s *server) facts(ctx context.Context, v *models.InvocationView) (*delivery.Facts, error) {
 	facts, err := s.gatherFacts(ctx, v)
 	if models.ErrorCode(err) == models.CodeNotFound {
@@ -94,36 +93,21 @@ func (s *server) gatherFacts(ctx context.Context, v *models.InvocationView) (*de
 		return nil, err
 	}
 	facts := &delivery.Facts{Spec: spec, Tenant: app.ExternalID}
-	if facts.Version, err = s.pinnedVersion(ctx, v, spec); err != nil {
-		return nil, err
+	if v.Version != nil {
+		facts.Version = *v.Version
 	}
 	if v.IsTest() {
 		facts.Payload, facts.Wire = []byte(spec.TestEvent.Payload), spec.TestEvent.Type
 		facts.AcceptedAt, facts.EventID, facts.Test = v.CreatedAt, v.ID, true
 		return facts, nil
 	}
-	e, err := s.Store.Event(ctx, *v.EventID)
+	e, err := s.Store.EventFor(ctx, *v.EventID, v.Version)
 	if err != nil {
 		return nil, err
 	}
 	facts.Payload, facts.Wire, facts.OccurredAt = e.Payload, e.Wire, e.OccurredAt
 	facts.AcceptedAt, facts.EventID = e.CreatedAt, e.ID
 	return facts, nil
-}
-
-// pinnedVersion is what the envelope shows as the version; "" where it shows none.
-func (s *server) pinnedVersion(ctx context.Context, v *models.InvocationView, spec *models.Spec) (string, error) {
-	shown := slices.ContainsFunc(spec.Envelope, func(m models.EnvelopeMember) bool {
-		return m.Value == models.ValueVersion
-	})
-	if !shown {
-		return "", nil
-	}
-	sub, err := s.Store.Subscription(ctx, v.SubscriptionID)
-	if err != nil || sub.Version == nil {
-		return "", err
-	}
-	return *sub.Version, nil
 }
 
 func attemptView(a *models.Attempt, facts *delivery.Facts) Attempt {

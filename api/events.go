@@ -9,29 +9,54 @@ import (
 
 // Event is a fact that a publisher handed over, as answers show it.
 type Event struct {
-	ID             string   `json:"id" format:"uuid"`
-	ApplicationID  string   `json:"application_id" format:"uuid"`
-	Type           string   `json:"type" doc:"The event type's name."`
-	EventType      string   `json:"event_type" doc:"The same, under the name that invocations use."`
-	EntityID       *string  `json:"entity_id"`
-	Sequence       int64    `json:"sequence"`
-	OccurredAt     *string  `json:"occurred_at" doc:"The publisher's text."`
-	IdempotencyKey *string  `json:"idempotency_key"`
-	NotBefore      *string  `json:"not_before" format:"date-time"`
-	CancelledAt    *string  `json:"cancelled_at" format:"date-time"`
-	CreatedAt      string   `json:"created_at" format:"date-time"`
-	Payload        Verbatim `json:"payload,omitempty" doc:"As published, byte for byte; in lists with include=payload only."`
+	ID             string          `json:"id" format:"uuid"`
+	ApplicationID  string          `json:"application_id" format:"uuid"`
+	Type           string          `json:"type" doc:"The event type's name."`
+	EventType      string          `json:"event_type" doc:"The same, under the name that invocations use."`
+	EntityID       *string         `json:"entity_id"`
+	Sequence       int64           `json:"sequence"`
+	OccurredAt     *string         `json:"occurred_at" doc:"The publisher's text."`
+	IdempotencyKey *string         `json:"idempotency_key"`
+	NotBefore      *string         `json:"not_before" format:"date-time"`
+	CancelledAt    *string         `json:"cancelled_at" format:"date-time"`
+	CreatedAt      string          `json:"created_at" format:"date-time"`
+	Payload        Verbatim        `json:"payload,omitempty" doc:"As published, byte for byte; in lists with include=payload only. null where the event has one for each version."`
+	Versions       versionPayloads `json:"versions,omitempty" doc:"The payloads by version, of an event that was published with them; in no list."`
+}
+
+// versionPayloads are payloads by version, byte for byte.
+type versionPayloads []VersionPayload
+
+func (list versionPayloads) text() ([]byte, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return appendList(nil, list)
+}
+
+func (v VersionPayload) appendJSON(dst []byte) ([]byte, error) {
+	dst, err := appendJSON(dst, struct {
+		Version string `json:"version"`
+	}{v.Version})
+	if err != nil {
+		return nil, err
+	}
+	return splice(dst, "payload", v.Payload), nil
 }
 
 func (e Event) appendJSON(dst []byte) ([]byte, error) {
 	type plain Event
 	payload := e.Payload
-	e.Payload = nil
-	dst, err := appendJSON(dst, plain(e))
+	versions, err := e.Versions.text()
 	if err != nil {
 		return nil, err
 	}
-	return splice(dst, "payload", payload), nil
+	e.Payload, e.Versions = nil, nil
+	dst, err = appendJSON(dst, plain(e))
+	if err != nil {
+		return nil, err
+	}
+	return splice(splice(dst, "payload", payload), "versions", versions), nil
 }
 
 // EventDetail is an event with the invocations that it led to.
@@ -58,12 +83,24 @@ type EventRef struct {
 }
 
 func eventView(e *models.Event) Event {
-	return Event{
+	view := Event{
 		ID: e.ID, ApplicationID: e.ApplicationID, Type: e.Type, EventType: e.Type, EntityID: e.EntityID,
 		Sequence: e.Sequence(), OccurredAt: textOrNull(e.OccurredAt), IdempotencyKey: e.IdempotencyKey,
 		NotBefore: timeOrNull(e.NotBefore), CancelledAt: timeOrNull(e.CancelledAt), CreatedAt: timeText(e.CreatedAt),
-		Payload: Verbatim(e.Payload),
+		Payload: verbatim(e.Payload),
 	}
+	for _, v := range e.Versions {
+		view.Versions = append(view.Versions, VersionPayload{Version: v.Version, Payload: v.Payload})
+	}
+	return view
+}
+
+// verbatim shows a payload that was read: empty, it is one that the event has by version only; nil was not read.
+func verbatim(payload []byte) Verbatim {
+	if payload != nil && len(payload) == 0 {
+		return Verbatim("null")
+	}
+	return payload
 }
 
 // maxWithPayload bounds a list that carries payloads, of 1 MiB each at most (contract.md section 7).

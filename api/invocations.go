@@ -19,6 +19,7 @@ type Invocation struct {
 	EventID        *string                 `json:"event_id" format:"uuid" doc:"null for a test."`
 	EventType      string                  `json:"event_type"`
 	EntityID       *string                 `json:"entity_id"`
+	Version        *string                 `json:"version" doc:"What its subscription had pinned when it was made; null where the profile has no versions."`
 	Status         models.InvocationStatus `json:"status" enum:"pending,queued,retrying,paused,succeeded,failed,cancelled,abandoned"`
 	Attempts       int                     `json:"attempts" doc:"How many entries the log has."`
 	NextAttemptAt  *string                 `json:"next_attempt_at" format:"date-time" doc:"null while nothing is scheduled."`
@@ -34,7 +35,7 @@ type Invocation struct {
 	TemporalURL    *string                 `json:"temporal_url" doc:"Its workflow in the Temporal web UI."`
 	CreatedAt      string                  `json:"created_at" format:"date-time"`
 	UpdatedAt      string                  `json:"updated_at" format:"date-time"`
-	Payload        Verbatim                `json:"payload,omitempty" doc:"As published, byte for byte; in lists with include=payload only."`
+	Payload        Verbatim                `json:"payload,omitempty" doc:"As published, for its version, byte for byte; in lists with include=payload only. null where the event has none for its version."`
 }
 
 func (i Invocation) appendJSON(dst []byte) ([]byte, error) {
@@ -85,7 +86,7 @@ func attemptError(code *models.AttemptErrorCode, message *string) *AttemptError 
 func (s *server) invocationView(v *models.InvocationView) Invocation {
 	view := Invocation{
 		ID: v.ID, ApplicationID: v.ApplicationID, SubscriptionID: v.SubscriptionID, EventID: v.EventID,
-		EventType: v.EventType, EntityID: v.EntityID, Status: v.Shown(), Attempts: v.Attempts,
+		EventType: v.EventType, EntityID: v.EntityID, Version: v.Version, Status: v.Shown(), Attempts: v.Attempts,
 		LastAttemptAt: timeOrNull(v.LastAttemptAt), DeliveredAt: timeOrNull(v.DeliveredAt),
 		LastStatusCode: v.LastStatusCode, LastError: attemptError(v.LastErrorCode, v.LastErrorMessage), URL: v.URL,
 		AbandonedBy: v.AbandonedBy, Reason: v.Reason, Position: v.Position, WorkflowID: textOrNull(v.WorkflowID),
@@ -166,6 +167,9 @@ func (s *server) addPayloads(ctx context.Context, rows []models.InvocationView, 
 		if rows[i].EventID != nil {
 			id = *rows[i].EventID
 		}
+		if id != "" && rows[i].Version != nil {
+			id += "/" + *rows[i].Version
+		}
 		payload, ok := known[id]
 		if !ok || id == "" {
 			var err error
@@ -179,7 +183,7 @@ func (s *server) addPayloads(ctx context.Context, rows []models.InvocationView, 
 	return nil
 }
 
-// payload is the event's; a test has its profile's instead.
+// payload is the event's for its version; a test has its profile's instead.
 func (s *server) payload(ctx context.Context, v *models.InvocationView) (Verbatim, error) {
 	if v.IsTest() {
 		spec, err := s.Store.Spec(ctx, v.SpecDigest)
@@ -188,11 +192,11 @@ func (s *server) payload(ctx context.Context, v *models.InvocationView) (Verbati
 		}
 		return Verbatim(spec.TestEvent.Payload), nil
 	}
-	e, err := s.Store.Event(ctx, *v.EventID)
+	e, err := s.Store.EventFor(ctx, *v.EventID, v.Version)
 	if err != nil {
 		return nil, err
 	}
-	return Verbatim(e.Payload), nil
+	return verbatim(orEmpty(e.Payload)), nil
 }
 
 func (s *server) getInvocation(ctx context.Context, c *call, _ *nothing) (Invocation, error) {

@@ -10,14 +10,20 @@ import (
 
 // publication is an event as a publisher sends it.
 type publication struct {
-	Type           typeName `json:"type"`
-	Payload        raw      `json:"payload,omitempty" doc:"Any JSON value of at most 1 MiB, nested at most 128 deep. It reaches receivers byte for byte."`
-	Versions       raw      `json:"versions,omitempty" doc:"One payload per version, instead of payload; not available yet."`
-	OccurredAt     string   `json:"occurred_at,omitempty" format:"date-time" doc:"When it happened; its text is kept. Default: now."`
-	EntityID       *string  `json:"entity_id,omitempty" maxLength:"128" doc:"What it is about."`
-	Sequence       *int64   `json:"sequence,omitempty" doc:"Orders the events of one entity. Default: the order of acceptance."`
-	IdempotencyKey *string  `json:"idempotency_key,omitempty" minLength:"1" maxLength:"256" doc:"Makes a repeat harmless. The header Idempotency-Key does the same."`
-	NotBefore      string   `json:"not_before,omitempty" format:"date-time" doc:"Delays the first attempt."`
+	Type           typeName          `json:"type"`
+	Payload        raw               `json:"payload,omitempty" doc:"Any JSON value of at most 1 MiB, nested at most 128 deep. It reaches receivers byte for byte."`
+	Versions       *[]VersionPayload `json:"versions,omitempty" maxItems:"20" doc:"Instead of payload: one for each version, where the profile has versions. A subscription gets the one that it pinned; where that is not among them its invocation ends cancelled, with the reason version_missing."`
+	OccurredAt     string            `json:"occurred_at,omitempty" format:"date-time" doc:"When it happened; its text is kept. Default: now."`
+	EntityID       *string           `json:"entity_id,omitempty" maxLength:"128" doc:"What it is about."`
+	Sequence       *int64            `json:"sequence,omitempty" doc:"Orders the events of one entity. Default: the order of acceptance."`
+	IdempotencyKey *string           `json:"idempotency_key,omitempty" minLength:"1" maxLength:"256" doc:"Makes a repeat harmless. The header Idempotency-Key does the same."`
+	NotBefore      string            `json:"not_before,omitempty" format:"date-time" doc:"Delays the first attempt."`
+}
+
+// VersionPayload is the payload for the subscriptions that pinned one version.
+type VersionPayload struct {
+	Version string `json:"version" minLength:"1" maxLength:"64" doc:"One of the event type's versions."`
+	Payload raw    `json:"payload" doc:"Any JSON value, as payload is."`
 }
 
 // Accepted is the answer to an event that was accepted: it is committed, nothing less.
@@ -64,14 +70,21 @@ func (s *server) publish(ctx context.Context, c *call, in *publication) (Accepte
 func (p *publication) publication() (ingest.Publication, error) {
 	var f models.Faults
 	switch {
-	case p.Versions != nil:
-		f.Add("versions", "payloads by version are not supported by this profile")
-	case p.Payload == nil:
+	case p.Versions != nil && p.Payload != nil:
+		f.Add("versions", "is given beside payload; give one of them")
+	case p.Versions != nil && len(*p.Versions) == 0:
+		f.Add("versions", "must list 1 to %d versions", models.MaxEventVersions)
+	case p.Versions == nil && p.Payload == nil:
 		f.Add("payload", "is required")
 	}
 	out := ingest.Publication{
 		Type: string(p.Type), Payload: p.Payload, OccurredAt: p.OccurredAt, EntityID: p.EntityID, Sequence: p.Sequence,
 		NotBefore: p.NotBefore,
+	}
+	if p.Versions != nil {
+		for _, v := range *p.Versions {
+			out.Versions = append(out.Versions, models.EventVersion{Version: v.Version, Payload: v.Payload})
+		}
 	}
 	if p.IdempotencyKey != nil {
 		out.IdempotencyKey = *p.IdempotencyKey

@@ -123,6 +123,8 @@ func TestBadEventsAreRefusedAndNotStored(t *testing.T) {
 		"other case":           {`{"Type":"t","payload":1}`, 422, models.CodeValidation, "Type"},
 		"payload twice":        {`{"type":"t","payload":1,"payload":2}`, 422, models.CodeValidation, "payload"},
 		"versions":             {`{"type":"t","versions":[{"version":"1","payload":1}]}`, 422, models.CodeValidation, "versions"},
+		"versions and payload": {`{"type":"t","payload":1,"versions":[{"version":"1","payload":1}]}`, 422, models.CodeValidation, "versions"},
+		"no versions":          {`{"type":"t","versions":[]}`, 422, models.CodeValidation, "versions"},
 		"entity_id a number":   {`{"type":"t","payload":1,"entity_id":5}`, 422, models.CodeValidation, "entity_id"},
 		"entity_id too long":   {`{"type":"t","payload":1,"entity_id":"` + strings.Repeat("ω", 129) + `"}`, 422, models.CodeValidation, "entity_id"},
 		"NUL in entity_id":     {`{"type":"t","payload":1,"entity_id":"\u0000"}`, 422, models.CodeValidation, "entity_id"},

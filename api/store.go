@@ -53,6 +53,7 @@ type subscriptionStore interface {
 
 type eventStore interface {
 	Event(ctx context.Context, id string) (*models.Event, error)
+	EventFor(ctx context.Context, id string, version *string) (*models.Event, error)
 	Events(ctx context.Context, f models.EventFilter, p models.Page) ([]models.Event, string, error)
 	EventInvocations(ctx context.Context, eventID string) ([]models.InvocationView, error)
 	CancelEvent(ctx context.Context, id string) error

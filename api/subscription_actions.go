@@ -69,7 +69,7 @@ func (s *server) testSubscription(ctx context.Context, c *call, _ *nothing) (Inv
 	now, id := s.Now().UTC(), models.NewID()
 	test := &models.Invocation{
 		ID: id, ApplicationID: c.application.ID, SubscriptionID: c.subscription.ID, EventType: testType(p),
-		Status: models.StatusPending, SpecDigest: stored.Digest, URL: c.subscription.URL, NextAttemptAt: &now,
+		Version: c.subscription.Version, Status: models.StatusPending, SpecDigest: stored.Digest, URL: c.subscription.URL, NextAttemptAt: &now,
 		WorkflowID: workflows.InvocationWorkflowID(id), DispatchAfter: &now, CreatedAt: now, UpdatedAt: now,
 	}
 	if err := s.Store.CreateTest(ctx, test, stored); err != nil {

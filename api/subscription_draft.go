@@ -9,6 +9,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/delivery"
 	"github.com/posthorn/posthorn/internal/egress"
+	"github.com/posthorn/posthorn/internal/filter"
 	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
@@ -23,7 +24,7 @@ type subscriptionChange struct {
 	SecurityKey      optional[string]        `json:"security_key,omitzero" doc:"Sent back with every delivery where the profile uses one. It is never shown."`
 	Headers          optional[headerMap]     `json:"headers,omitzero" doc:"Sent with every delivery where the profile allows it; they replace the old ones."`
 	SubscriptionType string                  `json:"subscription_type,omitempty" enum:"webhook"`
-	Filter           optional[string]        `json:"filter,omitzero" doc:"A CEL expression; not available yet."`
+	Filter           optional[string]        `json:"filter,omitzero" maxLength:"4096" doc:"A CEL expression over type, payload and entity_id that is true for the events to get, such as payload.amount > 100. One that needs a member which the payload lacks is not true for it; one that cannot be evaluated otherwise (a string compared with a number, too much work) lets the event through. It knows has, all, exists and exists_one, and no map or filter."`
 	Delivery         optional[deliveryKnobs] `json:"delivery,omitzero" doc:"Knobs of the profile, changed for this subscription; they replace the old ones as a whole."`
 	Enabled          *bool                   `json:"enabled,omitempty"`
 }
@@ -37,7 +38,9 @@ type draft struct {
 	checkURL func(string) error
 	sub      *models.Subscription
 	isNew    bool
-	warnings []string
+	// badFilter is what is wrong with the filter; see checkFilter.
+	badFilter error
+	warnings  []string
 
 	faults models.Faults
 	// blocked is set when the URL leads where this deployment does not connect to.
@@ -182,10 +185,21 @@ func (d *draft) setHeaders(given *optional[headerMap]) {
 	}
 }
 
-// setFilter: this is the one place that says that filters are still to come.
+// checkFilter compiles a filter that was given, which takes milliseconds: it is done before the transaction.
+func checkFilter(given *optional[string]) error {
+	if !given.has() {
+		return nil
+	}
+	_, err := filter.Compile(given.Value)
+	return err
+}
+
 func (d *draft) setFilter(given *optional[string]) {
-	if given.has() {
-		d.faults.Add("filter", "filters are not available yet")
+	switch {
+	case d.badFilter != nil:
+		d.faults.Add("filter", "%s", d.badFilter)
+	case given.Set:
+		d.sub.Filter = given.pointer()
 	}
 }
 

@@ -17,7 +17,7 @@ func (s *server) createSubscription(ctx context.Context, c *call, in *subscripti
 	sub := &models.Subscription{
 		ID: models.NewID(), ApplicationID: c.application.ID, Enabled: true, CreatedAt: now, UpdatedAt: now,
 	}
-	d := draft{profile: p, checkURL: s.CheckURL, sub: sub, isNew: true}
+	d := draft{profile: p, checkURL: s.CheckURL, sub: sub, isNew: true, badFilter: checkFilter(&in.Filter)}
 	if err := d.apply((*subscriptionChange)(in)); err != nil {
 		return NewSubscription{}, err
 	}
@@ -74,8 +74,9 @@ func (s *server) getSubscription(ctx context.Context, c *call, _ *nothing) (Subs
 }
 
 func (s *server) changeSubscription(ctx context.Context, c *call, in *subscriptionChange) (Subscription, error) {
+	badFilter := checkFilter(&in.Filter)
 	return s.updateSubscription(ctx, c, func(p *profiles.Profile, sub *models.Subscription) error {
-		d := draft{profile: p, checkURL: s.CheckURL, sub: sub}
+		d := draft{profile: p, checkURL: s.CheckURL, sub: sub, badFilter: badFilter}
 		return d.apply(in)
 	})
 }

@@ -88,6 +88,8 @@ type uncounted struct{}
 
 func (uncounted) Accepted(bool) {}
 
+func (uncounted) FilterFailed(context.Context, string, string) {}
+
 // Verify makes a world a Verifier.
 func (w *world) Verify(_ context.Context, url, member, key string) error {
 	if w.verify == nil {

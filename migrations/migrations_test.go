@@ -70,16 +70,16 @@ func upAndDownAndUpAgain(t *testing.T, db *sql.DB, dialect migrations.Dialect) {
 		require.Len(t, applied, n)
 		require.IsIncreasing(t, append([]int64{0}, applied...))
 		requirePending(t, db, dialect, 0)
-		applied, err = migrations.Up(t.Context(), db, dialect)
+		again, err := migrations.Up(t.Context(), db, dialect)
 		require.NoError(t, err)
-		require.Empty(t, applied, "there is nothing left to do")
+		require.Empty(t, again, "there is nothing left to do")
 
 		fill(t, db)
-		for version := n; version > 0; version-- {
+		for left := n - 1; left >= 0; left-- {
 			undone, err := migrations.Down(t.Context(), db, dialect)
 			require.NoError(t, err)
-			require.Equal(t, int64(version), undone)
-			requirePending(t, db, dialect, n-version+1)
+			require.Equal(t, applied[left], undone)
+			requirePending(t, db, dialect, n-left)
 		}
 		undone, err := migrations.Down(t.Context(), db, dialect)
 		require.NoError(t, err)
@@ -96,7 +96,9 @@ func requirePending(t *testing.T, db *sql.DB, dialect migrations.Dialect, want i
 	list, err := migrations.List(t.Context(), db, dialect)
 	require.NoError(t, err)
 	for i, m := range list {
-		require.Equal(t, int64(i+1), m.Version)
+		if i > 0 { // a number that was never released may be left out
+			require.Greater(t, m.Version, list[i-1].Version)
+		}
 		require.Equal(t, i < len(list)-want, m.Applied, m.Name)
 		require.Regexp(t, `^\d{5}_\w+\.sql$`, filepath.Base(m.Name))
 	}
@@ -113,6 +115,7 @@ func fill(t *testing.T, db *sql.DB) {
 			" VALUES ('k', " + id + ", 'admin', 'n', 'p', '', 1)",
 		"INSERT INTO events (id, application_id, type, wire, payload, occurred_at, digest, created_at)" +
 			" VALUES (" + id + ", " + id + ", 't', 'w', '', '', '', 1)",
+		"INSERT INTO event_versions (event_id, version, payload) VALUES (" + id + ", '1', '')",
 	} {
 		_, err := db.ExecContext(t.Context(), statement)
 		require.NoError(t, err)

@@ -12,8 +12,10 @@ type Event struct {
 	Type string
 	// Wire is the type as the envelope shows it: JSON text, `1796` or `"loan.updated"`.
 	Wire string
-	// Payload is the bytes as published.
+	// Payload is the bytes as published; empty when each version has its own.
 	Payload []byte
+	// Versions are the payloads by version; nil = Payload serves every version.
+	Versions []EventVersion `gorm:"-"`
 	// OccurredAt is the publisher's text, offset and digits kept; "" = not given.
 	OccurredAt string
 	EntityID   *string
@@ -33,6 +35,29 @@ func (e *Event) Sequence() int64 {
 		return *e.PublisherSequence
 	}
 	return e.Seq
+}
+
+// MaxEventVersions is how many payloads one event may carry.
+const MaxEventVersions = 20
+
+// EventVersion is the payload of an event for the subscriptions that pinned one version.
+type EventVersion struct {
+	EventID string
+	Version string
+	Payload []byte
+}
+
+// PayloadFor returns what a subscription that pinned the version gets; false when the event has nothing for it.
+func (e *Event) PayloadFor(version *string) ([]byte, bool) {
+	if len(e.Versions) == 0 {
+		return e.Payload, true
+	}
+	for i := range e.Versions {
+		if version != nil && e.Versions[i].Version == *version {
+			return e.Versions[i].Payload, true
+		}
+	}
+	return nil, false
 }
 
 // EventFilter narrows a list of events; zero values do not.

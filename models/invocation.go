@@ -39,6 +39,8 @@ const (
 	ReasonApplicationDeleted  = "application_deleted"
 	// ReasonSuperseded: a newer event of the same entity was delivered first; AbandonedBy names its invocation.
 	ReasonSuperseded = "superseded"
+	// ReasonVersionMissing: the event has no payload for the version that the subscription pinned.
+	ReasonVersionMissing = "version_missing"
 )
 
 // Invocation is one event fired at one subscription, or one test of a subscription.
@@ -50,7 +52,9 @@ type Invocation struct {
 	EventID   *string
 	EventType string
 	EntityID  *string
-	Status    InvocationStatus
+	// Version is what the subscription had pinned when the invocation was made; nil where the profile has no versions.
+	Version *string
+	Status  InvocationStatus
 	// SpecDigest names the Spec it was accepted under.
 	SpecDigest []byte
 	// Attempts counts every log entry; the next one is Attempts+1.

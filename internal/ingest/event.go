@@ -20,7 +20,7 @@ const (
 
 // event checks a publication against the profile and makes the row of it.
 func (p *plan) event(pub *Publication) (*models.Event, error) {
-	if err := models.CheckPayload(pub.Payload); err != nil {
+	if err := checkPayloads(pub); err != nil {
 		return nil, err
 	}
 	var f models.Faults
@@ -32,11 +32,17 @@ func (p *plan) event(pub *Publication) (*models.Event, error) {
 		ID: models.NewID(), ApplicationID: p.app.ID, Type: eventType.Name, Wire: eventType.Wire, Payload: pub.Payload,
 		OccurredAt: pub.OccurredAt, PublisherSequence: pub.Sequence, Digest: digest(eventType.Name, pub), CreatedAt: p.now,
 	}
+	if len(pub.Versions) > 0 {
+		e.Payload, e.Versions = []byte{}, versionsOf(e.ID, pub)
+		f.Merge("", p.checkVersions(eventType, pub))
+	}
 	f.Merge("", p.entity(e, pub))
 	f.Merge("", checkTimes(e, pub, p.now))
 	f.Merge("", checkKey(e, pub))
 	if ok {
-		f.Merge("", p.profile.CheckPayload(eventType.Name, pub.Payload))
+		for place, payload := range payloads(pub) {
+			f.Merge(place, p.profile.CheckPayload(eventType.Name, payload))
+		}
 	}
 	return e, f.Err()
 }
@@ -46,11 +52,30 @@ func (p *plan) entity(e *models.Event, pub *Publication) error {
 	if pub.EntityID != nil {
 		given = *pub.EntityID
 	}
-	id, err := p.profile.EntityID(given, pub.Payload)
-	if err == nil && id != "" {
-		e.EntityID = &id
+	var f models.Faults
+	first := true
+	for place, payload := range payloads(pub) {
+		id, err := p.profile.EntityID(given, payload)
+		switch {
+		case err != nil:
+			f.Merge(place, err)
+			return f.Err()
+		case first && id != "":
+			e.EntityID = &id
+		case !first && id != entityOf(e):
+			f.Add(place+".payload", "is about another entity than the first version's")
+		}
+		first = false
 	}
-	return err
+	return f.Err()
+}
+
+// entityOf is the event's entity, "" for none.
+func entityOf(e *models.Event) string {
+	if e.EntityID == nil {
+		return ""
+	}
+	return *e.EntityID
 }
 
 func checkTimes(e *models.Event, pub *Publication, now time.Time) error {
@@ -109,6 +134,10 @@ func digest(eventType string, pub *Publication) []byte {
 	}
 	part(h, []byte(entity))
 	part(h, []byte(sequence))
+	for _, v := range pub.Versions { // which have no payload above: nothing else ends like this
+		part(h, []byte(v.Version))
+		part(h, v.Payload)
+	}
 	return h.Sum(nil)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/posthorn/posthorn/internal/filter"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
 )
@@ -14,8 +15,10 @@ import (
 type Publication struct {
 	// Type is a catalogue name or a wire value as text.
 	Type string
-	// Payload is the JSON text to deliver, byte for byte.
+	// Payload is the JSON text to deliver, byte for byte; nil when Versions are given.
 	Payload []byte
+	// Versions are the JSON texts by version instead; their EventID is left out.
+	Versions []models.EventVersion
 	// OccurredAt is RFC 3339 text, kept as it is; "" = now.
 	OccurredAt string
 	EntityID   *string
@@ -41,9 +44,11 @@ type Profiles interface {
 // Observer counts what was accepted; see internal/observe.
 type Observer interface {
 	Accepted(duplicate bool)
+	// FilterFailed notes a filter that could not tell, so that the event passed; reason is a word.
+	FilterFailed(ctx context.Context, subscriptionID, reason string)
 }
 
-// Ingest accepts events. Its fields are set once.
+// Ingest accepts events. Its fields are set once; it must not be copied.
 type Ingest struct {
 	Store    Store
 	Profiles Profiles
@@ -53,6 +58,8 @@ type Ingest struct {
 	// Local is the dispatcher of this process; nil = there is none.
 	Local Local
 	Now   func() time.Time
+
+	filters filter.Cache
 }
 
 // Local is a dispatcher in the same process, which takes rows over in memory: *dispatch.Dispatcher is one.

@@ -19,6 +19,8 @@ type plan struct {
 	targets map[string][]target
 	// offer is the lease under which this process' own dispatcher takes the rows over; nil = it finds them itself.
 	offer *time.Time
+	// filtering is how long the filters of this request have taken.
+	filtering time.Duration
 }
 
 // target is a subscription that an event goes to, with the Spec it is sent under.
@@ -44,7 +46,9 @@ func (p *plan) lease(batch []*models.Acceptance) {
 	}
 	p.offer = &lease
 	for _, invocation := range batch[0].Invocations {
-		invocation.DispatchAfter = &lease
+		if invocation.Status == models.StatusPending {
+			invocation.DispatchAfter = &lease
+		}
 	}
 }
 
@@ -82,7 +86,7 @@ func (p *plan) acceptance(ctx context.Context, pub *Publication) (*models.Accept
 	if err != nil {
 		return nil, err
 	}
-	p.invocations(a, targets)
+	p.invocations(a, p.passing(ctx, event, targets))
 	return a, nil
 }
 
@@ -128,7 +132,7 @@ func (p *plan) invocations(a *models.Acceptance, targets []target) {
 	for _, t := range targets {
 		invocation := &models.Invocation{
 			ID: models.NewID(), ApplicationID: p.app.ID, SubscriptionID: t.subscription.ID, EventID: &a.Event.ID,
-			EventType: a.Event.Type, EntityID: a.Event.EntityID, Status: models.StatusPending,
+			EventType: a.Event.Type, EntityID: a.Event.EntityID, Version: t.subscription.Version, Status: models.StatusPending,
 			SpecDigest: t.spec.Digest, URL: t.subscription.URL, NextAttemptAt: &due, DispatchAfter: &due,
 			Ordering: t.ordering.Kind, CreatedAt: p.now, UpdatedAt: p.now,
 		}
@@ -141,6 +145,7 @@ func (p *plan) invocations(a *models.Acceptance, targets []target) {
 			invocation.WorkflowID = workflows.EventWorkflowID(a.Event.ID, together/workflows.InvocationsPerWorkflow)
 			together++
 		}
+		cancelWithoutVersion(a.Event, invocation)
 		a.Invocations = append(a.Invocations, invocation)
 		a.Specs = appendNew(a.Specs, t.spec)
 	}

@@ -38,6 +38,7 @@ type Metrics struct {
 	lag        prometheus.Histogram
 	reconciled prometheus.Counter
 	lost       prometheus.Counter
+	unfiltered *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics of one process. Attempts are also logged, at debug level where they succeed.
@@ -68,8 +69,12 @@ func NewMetrics(logger *slog.Logger) *Metrics {
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "posthorn_claims_lost_total", Help: "Attempts whose worker was taken for dead before it could settle them.",
 		}),
+		unfiltered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "posthorn_filter_errors_total",
+			Help: "Filters that could not tell whether an event matches, so that it passed, by reason.",
+		}, []string{"reason"}),
 	}
-	m.registry.MustRegister(m.accepted, m.attempts, m.duration, m.dispatched, m.lag, m.reconciled, m.lost,
+	m.registry.MustRegister(m.accepted, m.attempts, m.duration, m.dispatched, m.lag, m.reconciled, m.lost, m.unfiltered,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,6 +89,13 @@ func (m *Metrics) Accepted(duplicate bool) {
 		label = "true"
 	}
 	m.accepted.WithLabelValues(label).Inc()
+}
+
+// FilterFailed counts and logs a filter that could not tell whether an event matches.
+func (m *Metrics) FilterFailed(ctx context.Context, subscriptionID, reason string) {
+	m.unfiltered.WithLabelValues(reason).Inc()
+	m.logger.LogAttrs(ctx, slog.LevelInfo, "filter failed, the event passes",
+		slog.String("subscription_id", subscriptionID), slog.String("reason", reason))
 }
 
 // Dispatched counts rows handed to workflows; lag is how late the oldest was.

@@ -86,6 +86,11 @@ func (s *Store) acceptOne(tx *gorm.DB, applicationID string, a *Acceptance, keys
 		}
 		return fmt.Errorf("event %s was not stored and is no repeat", a.Event.ID)
 	}
+	if len(a.Event.Versions) > 0 {
+		if err := tx.Create(&a.Event.Versions).Error; err != nil {
+			return err
+		}
+	}
 	if err := s.storeSpecs(tx, a.Specs); err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ type candidate struct {
 	models.Invocation
 	Tenant       string
 	SubURL       string
-	SubVersion   *string
 	SubSealed    []byte
 	SubEnabled   bool
 	SubVerified  bool
@@ -28,8 +27,8 @@ type candidate struct {
 	granted bool
 }
 
-const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS sub_url, s.version AS sub_version,
- s.sealed AS sub_sealed, s.enabled AS sub_enabled, s.verified AS sub_verified, s.gone AS sub_gone,
+const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS sub_url, s.sealed AS sub_sealed,
+ s.enabled AS sub_enabled, s.verified AS sub_verified, s.gone AS sub_gone,
  s.deleted_at AS sub_deleted_at, s.rate_tat AS sub_rate_tat
  FROM invocations JOIN subscriptions s ON s.id = invocations.subscription_id
  JOIN applications a ON a.id = invocations.application_id WHERE invocations.id IN ? ORDER BY invocations.id`
@@ -176,8 +175,8 @@ func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
 	if c.ClaimRedelivery != nil {
 		claim.RedeliveryID = *c.ClaimRedelivery
 	}
-	if c.SubVersion != nil {
-		claim.Version = *c.SubVersion
+	if c.Version != nil {
+		claim.Version = *c.Version
 	}
 	if c.OrderingKey != nil {
 		claim.OrderingKey, claim.Sequence = *c.OrderingKey, *c.Sequence
@@ -185,7 +184,7 @@ func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
 	if c.EventID == nil {
 		return claim, nil
 	}
-	event, err := r.event(*c.EventID)
+	event, err := r.event(*c.EventID, c.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -194,17 +193,21 @@ func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
 	return claim, nil
 }
 
-// event reads an event once a round: the invocations of one workflow mostly share it.
-func (r *round) event(id string) (*models.Event, error) {
-	if event, ok := r.events[id]; ok {
+// event reads an event, for one version, once a round: the invocations of one workflow mostly share it.
+func (r *round) event(id string, version *string) (*models.Event, error) {
+	key := id
+	if version != nil {
+		key += "/" + *version
+	}
+	if event, ok := r.events[key]; ok {
 		return event, nil
 	}
-	var event models.Event
-	if err := takeRaw(r.tx, &event, "SELECT * FROM events WHERE id = ?", id); err != nil {
+	event, err := eventFor(r.tx, id, version)
+	if err != nil {
 		return nil, err
 	}
-	r.events[id] = &event
-	return &event, nil
+	r.events[key] = event
+	return event, nil
 }
 
 func triggerOf(c *candidate) models.Trigger {

@@ -54,6 +54,9 @@ func (s *Store) mayRedeliver(tx *gorm.DB, i *models.Invocation, force bool) erro
 		return models.Errorf(models.CodeConflict,
 			"a newer event was delivered first; redelivering this one needs force")
 	}
+	if i.Reason != nil && *i.Reason == models.ReasonVersionMissing {
+		return models.Errorf(models.CodeConflict, "the event has no payload for the version that was pinned")
+	}
 	var sub models.Subscription
 	if err := takeRaw(tx, &sub, "SELECT * FROM subscriptions WHERE id = ?", i.SubscriptionID); err != nil {
 		return err

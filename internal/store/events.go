@@ -10,16 +10,47 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// Event reads one event with its payload.
+// Event reads one event with its payload, or those of all its versions, in the order of their names.
 func (s *Store) Event(ctx context.Context, id string) (*models.Event, error) {
 	var e models.Event
 	if err := s.read(ctx).Where("id = ?", id).Take(&e).Error; err != nil {
 		return nil, found(err, "event")
 	}
-	return &e, nil
+	if len(e.Payload) > 0 { // no JSON value is empty
+		return &e, nil
+	}
+	e.Payload = []byte{}
+	err := s.read(ctx).Where("event_id = ?", id).Order("version").Find(&e.Versions).Error
+	return &e, translate(err)
 }
 
-// Events lists an application's events, newest first.
+// EventFor reads one event with the payload for those who pinned the version, in Payload; empty when it has none.
+func (s *Store) EventFor(ctx context.Context, id string, version *string) (*models.Event, error) {
+	e, err := eventFor(s.read(ctx), id, version)
+	if err != nil {
+		return nil, found(err, "event")
+	}
+	return e, nil
+}
+
+func eventFor(tx *gorm.DB, id string, version *string) (*models.Event, error) {
+	var e models.Event
+	if err := takeRaw(tx, &e, "SELECT * FROM events WHERE id = ?", id); err != nil {
+		return nil, err
+	}
+	if len(e.Payload) > 0 || version == nil {
+		return &e, nil
+	}
+	err := tx.Where("event_id = ? AND version = ?", id, *version).Limit(1).Find(&e.Versions).Error
+	if len(e.Versions) == 1 {
+		e.Payload = e.Versions[0].Payload
+	}
+	e.Versions = nil
+	return &e, err
+}
+
+// Events lists an application's events, newest first. Payloads by version are in none of them: one event may have
+// 20 of 1 MiB each.
 func (s *Store) Events(ctx context.Context, f models.EventFilter, p Page) ([]models.Event, string, error) {
 	query := s.read(ctx).Where("application_id = ?", f.ApplicationID)
 	if !f.WithPayload {
@@ -40,7 +71,14 @@ func (s *Store) Events(ctx context.Context, f models.EventFilter, p Page) ([]mod
 	if p.After != "" && err != nil {
 		return nil, "", models.Errorf(models.CodeMalformed, "bad cursor")
 	}
-	return page(query, "seq", before, p.Limit, func(e *models.Event) string { return strconv.FormatInt(e.Seq, 10) })
+	rows, next, err := page(query, "seq", before, p.Limit,
+		func(e *models.Event) string { return strconv.FormatInt(e.Seq, 10) })
+	for i := range rows {
+		if f.WithPayload && rows[i].Payload == nil { // SQLite's driver gives no bytes as nil
+			rows[i].Payload = []byte{}
+		}
+	}
+	return rows, next, err
 }
 
 // EventInvocations lists the invocations that an event led to, oldest first.

@@ -60,7 +60,7 @@ func (w *world) draftUnder(
 
 func invocationOf(e *models.Event, sub *models.Subscription, under models.StoredSpec, due time.Time) *models.Invocation {
 	return &models.Invocation{
-		ID: models.NewID(), ApplicationID: e.ApplicationID, SubscriptionID: sub.ID, EventID: &e.ID, EventType: e.Type,
+		ID: models.NewID(), ApplicationID: e.ApplicationID, SubscriptionID: sub.ID, EventID: &e.ID, EventType: e.Type, Version: sub.Version,
 		Status: models.StatusPending, SpecDigest: under.Digest, URL: sub.URL, NextAttemptAt: &due, DispatchAfter: &due,
 		WorkflowID: "event/" + e.ID, CreatedAt: due, UpdatedAt: due,
 	}

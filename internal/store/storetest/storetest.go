@@ -50,6 +50,7 @@ func databases() map[string][]group {
 	return map[string][]group{
 		"accept": {
 			{"events", accept},
+			{"versions", versions},
 			{"idempotency", idempotency},
 			{"sequence", sequence},
 		},
