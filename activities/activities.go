@@ -20,6 +20,12 @@ type Gatekeeper interface {
 	Settle(ctx context.Context, s models.Settlement) (models.Settled, error)
 }
 
+// Jobs tells what a bulk redelivery may send.
+type Jobs interface {
+	// ClaimJob asks for the redeliveries that a job may start now.
+	ClaimJob(ctx context.Context, owner, id string) (*models.JobStep, error)
+}
+
 // Sender sends one attempt and judges the answer. It ends within the Spec's timeout and never fails: what goes
 // wrong is in the result.
 type Sender interface {
@@ -34,6 +40,7 @@ type Observer interface {
 // Activities is what a worker registers. Its fields are set once, before the worker starts.
 type Activities struct {
 	Gatekeeper Gatekeeper
+	Jobs       Jobs
 	Sender     Sender
 	Observer   Observer
 	// Owner is the worker's boot id, under which it claims.

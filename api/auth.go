@@ -91,6 +91,8 @@ func (s *server) find(ctx context.Context, scope scope, c *call) (err error) {
 	case scopeInvocation:
 		c.invocation, err = found(ctx, c, id, "invocation", s.Store.Invocation,
 			func(v *models.InvocationView) *string { return &v.ApplicationID })
+	case scopeJob:
+		c.job, err = found(ctx, c, id, "job", s.Store.Job, func(v *models.JobView) *string { return &v.ApplicationID })
 	case scopeOwn:
 		return s.findOwn(ctx, c)
 	case scopeMessage:

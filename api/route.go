@@ -59,6 +59,7 @@ const (
 	scopeSubscription
 	scopeEvent
 	scopeInvocation
+	scopeJob
 	// The key's own application, and a message of it: the scopes of provider routes.
 	scopeOwn
 	scopeMessage
@@ -75,6 +76,7 @@ type call struct {
 	subscription *models.Subscription
 	event        *models.Event
 	invocation   *models.InvocationView
+	job          *models.JobView
 }
 
 // path is a parameter of the path.

@@ -18,6 +18,7 @@ const (
 	tagSubscriptions = "Subscriptions"
 	tagEvents        = "Events"
 	tagInvocations   = "Invocations"
+	tagJobs          = "Jobs"
 	tagMessages      = "Messages"
 )
 
@@ -29,6 +30,7 @@ func tags() []*huma.Tag {
 		{Name: tagSubscriptions, Description: "Endpoints and the event types that they want."},
 		{Name: tagEvents, Description: "Facts to deliver."},
 		{Name: tagInvocations, Description: "One event fired at one subscription, and every attempt of it."},
+		{Name: tagJobs, Description: "Redeliveries of many invocations, at a rate, with progress."},
 		{Name: tagMessages, Description: "Invocations in the form of a provider's own API: Viva Wallet's."},
 		{Name: tagSystem, Description: "Health, metrics, and this reference."},
 	}
@@ -39,7 +41,7 @@ func routes() []route {
 	var all []route
 	for _, part := range [][]route{
 		systemRoutes(), keyRoutes(), profileRoutes(), applicationRoutes(), subscriptionRoutes(), subscriptionActionRoutes(),
-		eventRoutes(), invocationRoutes(), messageRoutes(),
+		eventRoutes(), invocationRoutes(), jobRoutes(), messageRoutes(),
 	} {
 		all = append(all, part...)
 	}

@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/posthorn/posthorn/models"
+)
 
 func subscriptionRoutes() []route {
 	const one = "/v1/subscriptions/{id}"
@@ -148,6 +152,41 @@ func invocationRoutes() []route {
 			summary: "Cancel an invocation", text: "No attempt is started once this has answered.", roles: managers(),
 			scope: scopeInvocation, status: http.StatusAccepted, conflicts: true,
 			register: act((*server).cancelInvocation),
+		},
+	}
+}
+
+func jobRoutes() []route {
+	const one = "/v1/jobs/{id}"
+	return []route{
+		{
+			method: http.MethodPost, path: "/v1/applications/{app}/redeliveries", id: "redeliver-invocations", tag: tagJobs,
+			summary: "Deliver many invocations once more",
+			text: "Either those listed or those that match the filter; each as by a redelivery of its own. Not sent are those " +
+				"of a deleted or unverified subscription, and abandoned ones. The limits of a subscription hold.",
+			roles: managers(), scope: scopeApplication, status: http.StatusAccepted,
+			register: write((*server).redeliverMany),
+		},
+		{
+			method: http.MethodGet, path: one, id: "get-job", tag: tagJobs, summary: "Read a job and its progress",
+			roles: readers(), scope: scopeJob, register: read((*server).getJob),
+		},
+		{
+			method: http.MethodPost, path: one + "/pause", id: "pause-job", tag: tagJobs, summary: "Pause a job",
+			text:  "Nothing of it is sent once this has answered; what is in flight may still arrive.",
+			roles: managers(), scope: scopeJob, status: http.StatusAccepted, conflicts: true,
+			register: act(changeJob(models.JobPause)),
+		},
+		{
+			method: http.MethodPost, path: one + "/resume", id: "resume-job", tag: tagJobs, summary: "Go on with a paused job",
+			roles: managers(), scope: scopeJob, status: http.StatusAccepted, conflicts: true,
+			register: act(changeJob(models.JobResume)),
+		},
+		{
+			method: http.MethodPost, path: one + "/cancel", id: "cancel-job", tag: tagJobs, summary: "Cancel a job",
+			text:  "Nothing of it is sent once this has answered; what is in flight may still arrive.",
+			roles: managers(), scope: scopeJob, status: http.StatusAccepted, conflicts: true,
+			register: act(changeJob(models.JobCancel)),
 		},
 	}
 }

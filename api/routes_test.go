@@ -62,8 +62,8 @@ func TestEveryRouteSaysWhatItDoes(t *testing.T) {
 
 // tenant is an application with one of everything.
 type tenant struct {
-	app, key, sub, event, invocation string
-	roles                            map[models.Role]string
+	app, key, sub, event, invocation, job string
+	roles                                 map[models.Role]string
 }
 
 func newTenant(w *world, more string) *tenant {
@@ -73,6 +73,7 @@ func newTenant(w *world, more string) *tenant {
 	e := w.event(n.app, `{"type":"loan.updated","payload":{}}`)
 	n.event = e["id"].(string)
 	n.invocation = e["invocations"].([]any)[0].(map[string]any)["id"].(string)
+	n.job = w.op("POST", "/v1/applications/"+n.app+"/redeliveries", `{"ids":["`+n.invocation+`"]}`).is(202)["id"].(string)
 	for _, role := range []models.Role{models.RolePublisher, models.RoleAdmin, models.RoleMember} {
 		n.roles[role] = w.key(n.app, string(role))
 	}
@@ -84,7 +85,7 @@ func newTenant(w *world, more string) *tenant {
 func (n *tenant) path(r route, replace string) string {
 	own := map[scope]string{
 		scopeApplication: n.app, scopeKey: n.key, scopeSubscription: n.sub, scopeEvent: n.event,
-		scopeInvocation: n.invocation, scopeMessage: n.invocation,
+		scopeInvocation: n.invocation, scopeMessage: n.invocation, scopeJob: n.job,
 	}[r.scope]
 	if replace == "" {
 		replace = own
@@ -129,6 +130,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			theirs := map[scope]string{
 				scopeApplication: foreign.app, scopeKey: foreign.key, scopeSubscription: foreign.sub,
 				scopeEvent: foreign.event, scopeInvocation: foreign.invocation,
+				scopeJob: foreign.job,
 			}[r.scope]
 			require.Equal(t, may(models.RolePublisher), ask(deployment, theirs))
 			for role, key := range own.roles {
@@ -200,6 +202,7 @@ func TestForeignIsLikeAbsent(t *testing.T) {
 	}
 	require.Equal(t, same("/v1/subscriptions/"+models.NewID()), same("/v1/subscriptions/"+foreign.sub))
 	require.Equal(t, same("/v1/invocations/"+models.NewID()), same("/v1/invocations/"+foreign.invocation))
+	require.Equal(t, same("/v1/jobs/"+models.NewID()), same("/v1/jobs/"+foreign.job))
 	require.Equal(t, same("/v1/events/nonsense"), same("/v1/events/"+foreign.event))
 }
 

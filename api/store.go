@@ -16,6 +16,7 @@ type Store interface {
 	subscriptionStore
 	eventStore
 	invocationStore
+	jobStore
 }
 
 type applicationStore interface {
@@ -68,4 +69,10 @@ type invocationStore interface {
 	Spec(ctx context.Context, digest []byte) (*models.Spec, error)
 	Redeliver(ctx context.Context, id string, force bool) (string, error)
 	Cancel(ctx context.Context, id string) error
+}
+
+type jobStore interface {
+	CreateJob(ctx context.Context, job *models.Job) error
+	Job(ctx context.Context, id string) (*models.JobView, error)
+	ChangeJob(ctx context.Context, id string, action models.JobAction) (*models.JobView, error)
 }

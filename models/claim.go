@@ -40,7 +40,10 @@ type Claim struct {
 	Number  int
 	Trigger Trigger
 	// RedeliveryID is set with TriggerRedeliver.
-	RedeliveryID   string
+	RedeliveryID string
+	// Awaited is set with a job's redelivery of an invocation whose own workflow waits for its next attempt: success is
+	// to end that wait.
+	Awaited        bool
 	ApplicationID  string
 	SubscriptionID string
 	// Tenant is the application's external id.

@@ -21,7 +21,11 @@ type Command struct {
 	// Forced redelivers what a newer event has overtaken.
 	Forced        bool
 	DispatchAfter *time.Time `gorm:"serializer:micros"`
-	// SettledAt is when it was carried out; nil before.
+	// SettledAt is when it was carried out, or its job cancelled; nil before.
 	SettledAt *time.Time `gorm:"serializer:micros"`
-	CreatedAt time.Time  `gorm:"serializer:micros;autoCreateTime:false"`
+	// JobID names the job that it is part of, which carries it out; nil = its invocation's workflow does.
+	JobID *string
+	// Outcome is what became of a redelivery; nil before, and when it was never carried out.
+	Outcome   *RedeliveryOutcome
+	CreatedAt time.Time `gorm:"serializer:micros;autoCreateTime:false"`
 }

@@ -52,10 +52,12 @@ func New(c client.Client, a *activities.Activities, o Options) sdkworker.Worker 
 // Register registers every workflow and activity; tests and the replayer use it too.
 func Register(r sdkworker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: workflows.DeliverName})
+	r.RegisterWorkflowWithOptions(workflows.RedeliverJob, workflow.RegisterOptions{Name: workflows.RedeliverJobName})
 	for name, fn := range map[string]any{
 		workflows.ActivityFirstAttempts: a.FirstAttempts,
 		workflows.ActivityAttempt:       a.Attempt,
 		workflows.ActivityRedeliver:     a.Redeliver,
+		workflows.ActivityRedeliverStep: a.RedeliverStep,
 	} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}

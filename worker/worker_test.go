@@ -35,8 +35,8 @@ func TestEverythingIsRegisteredUnderItsLastingName(t *testing.T) {
 
 	worker.Register(r, &activities.Activities{})
 
-	require.Equal(t, []string{"Deliver"}, r.workflows)
-	require.ElementsMatch(t, []string{"FirstAttempts", "Attempt", "Redeliver"}, r.activities)
+	require.Equal(t, []string{"Deliver", "RedeliverJob"}, r.workflows)
+	require.ElementsMatch(t, []string{"FirstAttempts", "Attempt", "Redeliver", "RedeliverStep"}, r.activities)
 }
 
 func TestWorkerIsMadeWithoutOptions(t *testing.T) {
@@ -54,5 +54,6 @@ func TestNamesThatOpenWorkflowsCarryStayTheSame(t *testing.T) {
 	require.Equal(t, "posthorn", workflows.TaskQueue)
 	require.Equal(t, "event/e", workflows.EventWorkflowID("e", 0))
 	require.Equal(t, "event/e/2", workflows.EventWorkflowID("e", 1))
+	require.Equal(t, "job/j", workflows.JobWorkflowID("j"))
 	require.Equal(t, "invocation/i", workflows.InvocationWorkflowID("i"))
 }

@@ -13,14 +13,18 @@ import (
 // TaskQueue is where workers listen.
 const TaskQueue = "posthorn"
 
-// DeliverName is the type under which Deliver is registered, and shown in the Temporal UI.
-const DeliverName = "Deliver"
+// The types under which the workflows are registered, and shown in the Temporal UI.
+const (
+	DeliverName      = "Deliver"
+	RedeliverJobName = "RedeliverJob"
+)
 
 // The names of the activities; see package activities.
 const (
 	ActivityFirstAttempts = "FirstAttempts"
 	ActivityAttempt       = "Attempt"
 	ActivityRedeliver     = "Redeliver"
+	ActivityRedeliverStep = "RedeliverStep"
 )
 
 // The signals that Deliver takes.
@@ -32,6 +36,9 @@ const (
 	// SignalCancel (CancelSignal) ends the wait for an invocation that was cancelled.
 	SignalCancel = "cancel"
 )
+
+// SignalChanged tells RedeliverJob that its job's row was changed; it carries nothing.
+const SignalChanged = "changed"
 
 // DeliverSignal is what SignalDeliver carries.
 type DeliverSignal struct {
@@ -67,6 +74,9 @@ func EventWorkflowID(eventID string, part int) string {
 
 // InvocationWorkflowID is the workflow of an invocation that travels alone: a test, or the head of a FIFO queue.
 func InvocationWorkflowID(invocationID string) string { return "invocation/" + invocationID }
+
+// JobWorkflowID is the workflow of a bulk redelivery.
+func JobWorkflowID(jobID string) string { return "job/" + jobID }
 
 // The search attributes by which operators find a delivery in the Temporal UI. Customers' text stays out of them.
 //

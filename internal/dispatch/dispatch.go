@@ -19,6 +19,8 @@ type Store interface {
 	MarkDispatched(ctx context.Context, lease time.Time, ids []string) error
 	TakeCommands(ctx context.Context, limit int) ([]models.Command, error)
 	MarkCommand(ctx context.Context, c models.Command) error
+	TakeJobs(ctx context.Context, limit int) ([]models.JobDispatch, error)
+	MarkJob(ctx context.Context, j models.JobDispatch) error
 	Reconcile(ctx context.Context, limit int) (int, error)
 }
 
@@ -142,14 +144,15 @@ func (d *Dispatcher) drain(ctx context.Context) {
 		}
 		rows, started := d.invocations(ctx)
 		commands, signalled := d.commands(ctx)
-		if rows+commands == 0 {
+		jobs, told := d.jobs(ctx)
+		if rows+commands+jobs == 0 {
 			return
 		}
-		if started+signalled == 0 {
+		if started+signalled+told == 0 {
 			pause(ctx, outageWait)
 			return
 		}
-		if rows == batch || commands == batch {
+		if rows == batch || commands == batch || jobs == batch {
 			d.Wake()
 		}
 	}

@@ -30,6 +30,7 @@ type world struct {
 	// rows and commands are due; a taking takes at most its limit.
 	rows     []models.Dispatch
 	commands []models.Command
+	jobs     []models.JobDispatch
 	// storeErr and temporalErr fail every call; startErrs those for one workflow, markErrs the next marks.
 	storeErr, temporalErr error
 	startErrs             map[string]error
@@ -44,6 +45,7 @@ type world struct {
 	signalled   []signal
 	marked      []string
 	markedCmds  []string
+	markedJobs  []string
 	reconciled  int
 	dispatched  []dispatched
 	running     int
@@ -60,6 +62,9 @@ type signal struct {
 	arg              any
 	options          client.StartWorkflowOptions
 	in               workflows.DeliverInput
+	// workflow is the type of a run started by the signal; job is its input where it is RedeliverJob.
+	workflow string
+	job      workflows.RedeliverJobInput
 }
 
 type dispatched struct {
@@ -149,6 +154,26 @@ func (w *world) MarkCommand(_ context.Context, c models.Command) error {
 	return nil
 }
 
+func (w *world) TakeJobs(_ context.Context, limit int) ([]models.JobDispatch, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.storeErr != nil {
+		return nil, w.storeErr
+	}
+	return slices.Clone(w.jobs[:min(limit, len(w.jobs))]), nil
+}
+
+func (w *world) MarkJob(_ context.Context, j models.JobDispatch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.nextMarkErr(); err != nil {
+		return err
+	}
+	w.markedJobs = append(w.markedJobs, j.ID)
+	w.jobs = slices.DeleteFunc(w.jobs, func(other models.JobDispatch) bool { return other.ID == j.ID })
+	return nil
+}
+
 func (w *world) nextMarkErr() error {
 	if len(w.markErrs) == 0 {
 		return nil
@@ -199,16 +224,20 @@ func (w *world) ExecuteWorkflow(
 
 func (w *world) SignalWithStartWorkflow(
 	_ context.Context, workflowID, name string, arg any,
-	options client.StartWorkflowOptions, _ any, args ...any,
+	options client.StartWorkflowOptions, workflow any, args ...any,
 ) (client.WorkflowRun, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.temporalErr != nil {
 		return nil, w.temporalErr
 	}
-	w.signalled = append(w.signalled, signal{
-		workflowID: workflowID, name: name, arg: arg, options: options, in: input(args),
-	})
+	s := signal{workflowID: workflowID, name: name, arg: arg, options: options, workflow: workflow.(string)}
+	if s.workflow == workflows.RedeliverJobName {
+		s.job = args[0].(workflows.RedeliverJobInput)
+	} else {
+		s.in = input(args)
+	}
+	w.signalled = append(w.signalled, s)
 	return nil, nil //nolint:nilnil // nobody looks at the run
 }
 

@@ -54,7 +54,7 @@ func (s *Store) ClaimRedelivery(ctx context.Context, owner, commandID string) (m
 	}
 	var gate models.Gate
 	err := s.round(ctx, owner, []string{command.InvocationID}, func(r *round) (err error) {
-		gate, err = r.decideRedelivery(commandID)
+		gate, err = r.decideCommand(commandID)
 		return err
 	})
 	return gate, err

@@ -71,12 +71,14 @@ const OverdueAfter = 30 * time.Second
 
 // Reconcile gives the dispatcher up to limit rows that nobody seems to work on: attempts overdue by OverdueAfter and
 // more for each time they were given already, parked rows whose subscription receives, redeliveries signalled but
-// not carried out. It returns how many.
+// not carried out, jobs that nobody carries on. It returns how many.
 func (s *Store) Reconcile(ctx context.Context, limit int) (int, error) {
 	found := 0
 	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
 		found = 0
-		for _, step := range []func(*gorm.DB, int) (int, error){s.reviveOverdue, s.reviveParked, s.reviveCommands} {
+		for _, step := range []func(*gorm.DB, int) (int, error){
+			s.reviveOverdue, s.reviveParked, s.reviveCommands, s.reviveJobs,
+		} {
 			n, err := step(tx, limit)
 			if err != nil {
 				return err
@@ -112,7 +114,7 @@ func (s *Store) reviveParked(tx *gorm.DB, limit int) (int, error) {
 func (s *Store) reviveCommands(tx *gorm.DB, limit int) (int, error) {
 	now := s.now()
 	done := tx.Exec("UPDATE commands SET dispatch_after = ? WHERE id IN (SELECT id FROM commands"+
-		" WHERE settled_at IS NULL AND dispatch_after IS NULL AND created_at <= ? LIMIT ?)",
+		" WHERE settled_at IS NULL AND dispatch_after IS NULL AND job_id IS NULL AND created_at <= ? LIMIT ?)",
 		micros(now), micros(now.Add(-OverdueAfter)), limit)
 	return int(done.RowsAffected), done.Error
 }

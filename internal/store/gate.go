@@ -65,18 +65,22 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 	return nil
 }
 
-// decideRedelivery is the gate for a redelivery: only a deleted subscription, another attempt in flight, or a newer
-// event that was delivered, is in its way.
-func (r *round) decideRedelivery(commandID string) (models.Gate, error) {
+// decideCommand is decideRedelivery for a command that was read before its invocation was locked.
+func (r *round) decideCommand(id string) (models.Gate, error) {
 	if len(r.candidates) == 0 {
 		return models.Gate{}, models.NotFound("invocation")
 	}
-	c := &r.candidates[0]
-	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
 	var command models.Command
-	if err := takeRaw(r.tx, &command, "SELECT * FROM commands WHERE id = ?", commandID); err != nil {
-		return gate, found(err, "command")
+	if err := takeRaw(r.tx, &command, "SELECT * FROM commands WHERE id = ?", id); err != nil {
+		return models.Gate{}, found(err, "command")
 	}
+	return r.decideRedelivery(&r.candidates[0], &command)
+}
+
+// decideRedelivery is the gate for a redelivery: only a deleted subscription, another attempt in flight, or a newer
+// event that was delivered, is in its way.
+func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.Gate, error) {
+	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
 	late := r.overtaken(c) && (c.Status.Open() || c.Status == models.StatusAbandoned)
 	if command.SettledAt != nil || c.SubDeletedAt != nil || late && !command.Forced {
 		gate.Verdict = models.VerdictClosed

@@ -32,8 +32,13 @@ func (s *Store) Invocation(ctx context.Context, id string) (*InvocationView, err
 
 // Invocations lists an application's invocations, newest first.
 func (s *Store) Invocations(ctx context.Context, f models.InvocationFilter, p Page) ([]InvocationView, string, error) {
-	query := s.read(ctx).Table("invocations").Select(invocationColumns).Joins(joinSubscription).
-		Where("invocations.application_id = ?", f.ApplicationID)
+	query := matching(s.read(ctx).Select(invocationColumns), f)
+	return page(query, "invocations.id", p.After, p.Limit, func(v *InvocationView) string { return v.ID })
+}
+
+// matching narrows a query to the invocations that the filter names.
+func matching(query *gorm.DB, f models.InvocationFilter) *gorm.DB {
+	query = query.Table("invocations").Joins(joinSubscription).Where("invocations.application_id = ?", f.ApplicationID)
 	for column, value := range map[string]string{
 		"invocations.subscription_id": f.SubscriptionID,
 		"invocations.event_id":        f.EventID,
@@ -69,7 +74,7 @@ func (s *Store) Invocations(ctx context.Context, f models.InvocationFilter, p Pa
 	if !f.Before.IsZero() {
 		query = query.Where("invocations.created_at < ?", micros(f.Before))
 	}
-	return page(query, "invocations.id", p.After, p.Limit, func(v *InvocationView) string { return v.ID })
+	return query
 }
 
 // Attempts lists an invocation's log, oldest first.

@@ -45,10 +45,8 @@ func (s *Store) settle(tx *gorm.DB, st models.Settlement) (models.Settled, error
 	if err := s.settleSubscription(tx, st); err != nil {
 		return settled, err
 	}
-	if id := st.Claim.RedeliveryID; id != "" {
-		if err := s.settleCommand(tx, id, s.now()); err != nil {
-			return settled, err
-		}
+	if err := s.settleRedelivery(tx, st); err != nil {
+		return settled, err
 	}
 	return settled, s.settleOrder(tx, key, st, &settled)
 }

@@ -97,7 +97,11 @@ func (s *Store) AdoptNamespace(ctx context.Context, uuid string) (changed bool, 
 		if err != nil {
 			return err
 		}
-		if err := tx.Exec("UPDATE commands SET dispatch_after = ? WHERE settled_at IS NULL", now).Error; err != nil {
+		err = tx.Exec("UPDATE commands SET dispatch_after = ? WHERE settled_at IS NULL AND job_id IS NULL", now).Error
+		if err != nil {
+			return err
+		}
+		if err := tx.Exec("UPDATE jobs SET dispatch_after = ? WHERE finished_at IS NULL", now).Error; err != nil {
 			return err
 		}
 		return setSetting(tx, "temporal_namespace", uuid)
