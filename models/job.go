@@ -138,7 +138,7 @@ func (j *Job) paced(now time.Time) time.Time {
 	if j.PacedAt == nil {
 		return now.Add(-max(JobTick, j.interval()))
 	}
-	if earliest := now.Add(-max(jobBurst, j.interval())); j.PacedAt.Before(earliest) {
+	if earliest := now.Add(-jobBurst - j.interval()); j.PacedAt.Before(earliest) {
 		return earliest
 	}
 	return *j.PacedAt

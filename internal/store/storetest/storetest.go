@@ -90,5 +90,12 @@ func databases() map[string][]group {
 			{"redelivery's outcome", redelivered},
 			{"cancel", cancel},
 		},
+		"jobs": {
+			{"accepted", jobs},
+			{"claims", jobClaims},
+			{"pace and limits", jobPace},
+			{"course", jobCourse},
+			{"dispatch", jobDispatches},
+		},
 	}
 }

@@ -150,6 +150,7 @@ func (w *world) quiet(t *testing.T) {
 	w.exec(t, "UPDATE invocations SET dispatch_after = NULL, next_attempt_at = NULL, parked = (1 = 0),"+
 		" claim_token = NULL, claim_owner = NULL, status = ?", string(models.StatusCancelled))
 	w.exec(t, "UPDATE commands SET settled_at = created_at, dispatch_after = NULL WHERE id <> ?", models.NewID())
+	w.exec(t, "UPDATE jobs SET finished_at = created_at, dispatch_after = NULL, state = ?", string(models.JobCancelled))
 }
 
 // count runs SQL with one `?` that gives one number.
