@@ -52,6 +52,11 @@ test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for s
 	@scripts/postgres.sh
 	$(GO) test $(ARGS) $(PKG)
 
+.PHONY: test-long
+test-long: ## run the tests whose full size takes minutes
+	@scripts/postgres.sh
+	$(GO) test -tags long -run _Long_ -v -timeout 20m $(ARGS) ./internal/app
+
 # The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
 .PHONY: check-slim
 check-slim: build-slim

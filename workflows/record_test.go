@@ -51,7 +51,13 @@ func TestRecord(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	for path, play := range plays() {
+	recordAll(t, c, plays())
+	recordAll(t, c, jobPlays())
+}
+
+func recordAll(t *testing.T, c client.Client, plays map[string]func(*recorder) string) {
+	t.Helper()
+	for path, play := range plays {
 		t.Run(path, func(t *testing.T) {
 			file := historyFile(path)
 			if _, err := os.Stat(file); err == nil {

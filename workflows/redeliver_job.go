@@ -28,16 +28,24 @@ func RedeliverJob(ctx workflow.Context, in RedeliverJobInput) error {
 		case state.Ended():
 			return nil
 		case state == models.JobPaused:
-			changed.Receive(ctx, nil)
-			if ctx.Err() != nil { // an operator cancelled the workflow; the row brings it back
-				return ctx.Err()
-			}
+			awaitChange(ctx, changed)
+		}
+		if ctx.Err() != nil { // an operator cancelled the workflow; the next change of the job starts another
+			return ctx.Err()
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			drain(changed)
 			return workflow.NewContinueAsNewError(ctx, RedeliverJobName, in)
 		}
 	}
+}
+
+// awaitChange returns when a signal is there, or the workflow is cancelled.
+func awaitChange(ctx workflow.Context, changed workflow.ReceiveChannel) {
+	selector := workflow.NewSelector(ctx)
+	selector.AddReceive(changed, func(ch workflow.ReceiveChannel, _ bool) { ch.ReceiveAsync(nil) })
+	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
+	selector.Select(ctx)
 }
 
 // drain takes the signals that are there. What they carry does not matter.

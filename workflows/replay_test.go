@@ -24,12 +24,21 @@ func recordedPaths() []string {
 	}
 }
 
+// recordedJobPaths are those of RedeliverJob.
+func recordedJobPaths() []string {
+	return []string{"job_completed", "job_paused", "job_cancelled"}
+}
+
 func historyFile(path string) string { return filepath.Join("testdata", path+".json") }
 
 func replay(t *testing.T, deliver any, file string) error {
 	t.Helper()
+	return replayOf(workflows.DeliverName, deliver, file)
+}
+
+func replayOf(name string, fn any, file string) error {
 	replayer := sdkworker.NewWorkflowReplayer()
-	replayer.RegisterWorkflowWithOptions(deliver, workflow.RegisterOptions{Name: workflows.DeliverName})
+	replayer.RegisterWorkflowWithOptions(fn, workflow.RegisterOptions{Name: name})
 	return replayer.ReplayWorkflowHistoryFromJSONFile(
 		sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)
 }
@@ -45,6 +54,13 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, replay(t, workflows.Deliver, historyFile(path)))
 		})
 	}
+	for _, path := range recordedJobPaths() {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			require.FileExists(t, historyFile(path))
+			require.NoError(t, replayOf(workflows.RedeliverJobName, workflows.RedeliverJob, historyFile(path)))
+		})
+	}
 }
 
 func TestEveryHistoryIsReplayed(t *testing.T) {
@@ -55,7 +71,7 @@ func TestEveryHistoryIsReplayed(t *testing.T) {
 	for _, file := range files {
 		recorded = append(recorded, strings.TrimSuffix(filepath.Base(file), ".json"))
 	}
-	require.ElementsMatch(t, recordedPaths(), recorded)
+	require.ElementsMatch(t, append(recordedPaths(), recordedJobPaths()...), recorded)
 }
 
 func TestReplayNoticesAChangedWorkflow(t *testing.T) {
@@ -87,9 +103,22 @@ func TestReplayNoticesAChangedWorkflow(t *testing.T) {
 	}
 }
 
+func TestReplayNoticesAChangedJob(t *testing.T) {
+	t.Parallel()
+	sleepy := func(ctx workflow.Context, in workflows.RedeliverJobInput) error {
+		if err := workflow.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		return workflows.RedeliverJob(ctx, in)
+	}
+	for _, path := range recordedJobPaths() {
+		require.Error(t, replayOf(workflows.RedeliverJobName, sleepy, historyFile(path)), path)
+	}
+}
+
 func TestHistoriesNameNoMachine(t *testing.T) {
 	t.Parallel()
-	for _, path := range recordedPaths() {
+	for _, path := range append(recordedPaths(), recordedJobPaths()...) {
 		text, err := os.ReadFile(historyFile(path))
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {

@@ -247,3 +247,29 @@ func jobSurvivesARestart(t *testing.T, database string, n, rate int) {
 	requireOnce(t, n, receiver.deliveries(before))
 	t.Logf("%d sent before the restart, %d after", sent, n-sent)
 }
+
+func TestTHR8_KilledInTheMiddleAJobGoesOnAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	for name, database := range databases(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const n = 40
+			dir, url := t.TempDir(), database(t)
+			w, process := spawn(t, dir, url)
+			receiver := newSink(t)
+			app := w.failures(receiver, n)
+			before := len(receiver.got())
+			receiver.answers(answer{status: 200, after: 100 * time.Millisecond})
+			job := w.redeliveries(app, `{"filter":{"status":"failed"},"rate":20}`)
+			w.progresses(job["id"], n/10)
+			kill(t, process)
+			w, _ = spawn(t, dir, url)
+
+			ended := w.jobEnds(job["id"], 2*patience)
+
+			require.Equal(t, []any{"completed", n, n}, []any{ended["state"], ended.count("done"), ended.count("succeeded")})
+			require.Len(t, receiver.deliveries(before), n)
+			t.Logf("%d invocations, %d requests", n, len(receiver.got())-before)
+		})
+	}
+}
