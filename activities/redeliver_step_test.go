@@ -145,6 +145,23 @@ func TestStepThatCanOnlyWaitAsksLessAndLess(t *testing.T) {
 	})
 }
 
+func TestStepThatIsBlockedByWhatItSendsAsksSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		blocked := running("c")
+		blocked.Blocked = true
+		idle := running()
+		idle.Idle, idle.Blocked = true, true
+		j := &jobs{steps: []models.JobStep{blocked, idle, idle, ended(models.JobCompleted)}}
+
+		_, err := w.step(j)
+
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{0, 20 * time.Millisecond, 50 * time.Millisecond, 95 * time.Millisecond}, j.asked)
+	})
+}
+
 func TestStepOfAnErasedJobEnds(t *testing.T) {
 	t.Parallel()
 	result, err := newWorld().step(&jobs{errs: []error{models.NotFound("job")}})

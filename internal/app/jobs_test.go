@@ -152,10 +152,56 @@ func TestTHR8_AJobRefusesWhatOneRedeliveryWouldBeRefusedFor(t *testing.T) {
 	})
 }
 
+func TestTHR8_AJobSendsOneOfAQueueAtATime(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		const n, takes = 12, 30 * time.Millisecond
+		receiver := newSink(t, status(500)...)
+		app := w.application("alviere", once)
+		w.account(app, receiver.URL)
+		for i := range n {
+			w.becomes(w.numbered(app, i), "failed")
+		}
+		receiver.answers(answer{status: 200, after: takes})
+
+		job := w.redeliveries(app, `{"filter":{"status":"failed"},"rate":500}`)
+
+		ended := w.jobEnds(job["id"], patience)
+		require.Equal(t, []int{n, n}, []int{ended.count("done"), ended.count("succeeded")})
+		got := receiver.got()[n:]
+		require.Len(t, got, n)
+		for i := range got[1:] {
+			require.GreaterOrEqual(t, got[i+1].at.Sub(got[i].at), takes, "two of one queue were in flight")
+		}
+		require.Less(t, got[n-1].at.Sub(got[0].at), n*500*time.Millisecond)
+	})
+}
+
+func TestTHR8_AJobRefusesWhatANewerEventOvertook(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		receiver := refusing(t, "old")
+		app := w.application("aria", anHour)
+		w.loans(app, receiver.URL)
+		old := w.loan(app, "l1", "old")[0]
+		w.becomes(old, "retrying")
+		w.becomes(w.loan(app, "l1", "new")[0], "succeeded")
+		w.becomes(old, "abandoned")
+		before := len(receiver.got())
+
+		ended := w.jobEnds(w.redeliveries(app, `{"filter":{"status":"abandoned"}}`)["id"], patience)
+
+		require.Equal(t, []int{1, 0, 1}, []int{ended.count("matched"), ended.count("succeeded"), ended.count("failed")})
+		require.Len(t, receiver.got(), before)
+	})
+}
+
 func TestTHR8_AJobShowsProgressPausesGoesOnAndIsCancelled(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
-		w.jobIsSteered(60, 20)
+		w.jobIsSteered(60, 10)
 	})
 }
 
@@ -218,7 +264,7 @@ func TestTHR8_ARestartInTheMiddleOfAJobSendsNothingTwice(t *testing.T) {
 	for name, database := range databases(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			jobSurvivesARestart(t, database(t), 60, 20)
+			jobSurvivesARestart(t, database(t), 60, 10)
 		})
 	}
 }
@@ -260,7 +306,7 @@ func TestTHR8_KilledInTheMiddleAJobGoesOnAndLosesNothing(t *testing.T) {
 			app := w.failures(receiver, n)
 			before := len(receiver.got())
 			receiver.answers(answer{status: 200, after: 100 * time.Millisecond})
-			job := w.redeliveries(app, `{"filter":{"status":"failed"},"rate":20}`)
+			job := w.redeliveries(app, `{"filter":{"status":"failed"},"rate":8}`)
 			w.progresses(job["id"], n/10)
 			kill(t, process)
 			w, _ = spawn(t, dir, url)
