@@ -94,7 +94,8 @@ func jobs(t *testing.T, w *world) {
 		require.Equal(t, models.JobPending, view.State)
 		require.Equal(t, new(w.now()), view.DispatchAfter)
 		require.Equal(t, []models.JobResult{
-			{ID: unknown, Outcome: models.RedeliveryNotFound}, {ID: "nonsense", Outcome: models.RedeliveryNotFound},
+			{ID: unknown, Outcome: models.RedeliveryNotFound},
+			{ID: "nonsense", Outcome: models.RedeliveryNotFound},
 			{ID: foreign, Outcome: models.RedeliveryNotFound},
 		}, view.Results)
 		require.Empty(t, w.takeCommands(t, 10), "its commands are not the dispatcher's")
@@ -103,7 +104,7 @@ func jobs(t *testing.T, w *world) {
 	t.Run("of a filter match what there is", func(t *testing.T) {
 		app := w.application(t)
 		sub, other := w.subscription(t, app), w.subscription(t, app)
-		failed := w.settled(t, app, sub, models.StatusFailed)
+		w.settled(t, app, sub, models.StatusFailed)
 		early := w.now()
 		w.clock.Advance(time.Minute)
 		w.settled(t, app, other, models.StatusFailed)
@@ -111,7 +112,8 @@ func jobs(t *testing.T, w *world) {
 		w.fired(t) // another application's
 		for n, f := range map[int][]models.InvocationFilter{
 			1: {
-				{Status: models.StatusFailed, SubscriptionID: sub.ID}, {Status: models.StatusPending},
+				{Status: models.StatusFailed, SubscriptionID: sub.ID},
+				{Status: models.StatusPending},
 				{Before: early.Add(time.Microsecond)},
 			},
 			2: {{Status: models.StatusFailed}, {SubscriptionID: sub.ID}, {After: early.Add(time.Microsecond)}},
@@ -126,7 +128,6 @@ func jobs(t *testing.T, w *world) {
 				require.Equal(t, &filter, view.Filter)
 			}
 		}
-		_ = failed
 	})
 
 	t.Run("that are for nothing, or dry, are completed at once", func(t *testing.T) {

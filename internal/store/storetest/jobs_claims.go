@@ -39,8 +39,10 @@ func jobClaims(t *testing.T, w *world) {
 		view := w.job(t, job)
 		require.Equal(t, []int{4, 1, 3}, progress(view))
 		require.Equal(t, []models.JobResult{
-			{ID: unproven, Outcome: models.RedeliveryRefused}, {ID: bad, Outcome: models.RedeliveryFailed},
-			{ID: "x", Outcome: models.RedeliveryNotFound}, {ID: good, Outcome: models.RedeliverySucceeded},
+			{ID: unproven, Outcome: models.RedeliveryRefused},
+			{ID: bad, Outcome: models.RedeliveryFailed},
+			{ID: "x", Outcome: models.RedeliveryNotFound},
+			{ID: good, Outcome: models.RedeliverySucceeded},
 			{ID: abandoned, Outcome: models.RedeliveryRefused},
 		}, view.Results)
 		require.Equal(t, []any{new(w.now()), (*time.Time)(nil)}, []any{view.FinishedAt, view.DispatchAfter})
