@@ -31,7 +31,7 @@ func (w *world) failures(receiver *sink, n int) (app string) {
 	require.Eventually(w.t, func() bool {
 		dry := w.redeliveries(app, `{"dry_run":true,"filter":{"status":"failed"}}`)
 		return dry.count("matched") == n
-	}, 4*patience, 100*time.Millisecond, "not every invocation failed")
+	}, patience+time.Duration(n)*100*time.Millisecond, 100*time.Millisecond, "not every invocation failed")
 	receiver.answers(status(200)...)
 	return app
 }
