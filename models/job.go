@@ -24,7 +24,7 @@ type RedeliveryOutcome string
 const (
 	RedeliverySucceeded RedeliveryOutcome = "succeeded"
 	RedeliveryFailed    RedeliveryOutcome = "failed"    // the receiver did not take it
-	RedeliveryRefused   RedeliveryOutcome = "refused"   // not sent: abandoned, or its subscription is deleted or unverified
+	RedeliveryRefused   RedeliveryOutcome = "refused"   // not sent: a redelivery by itself would be a conflict
 	RedeliveryNotFound  RedeliveryOutcome = "not_found" // no such invocation in the application; never stored
 )
 

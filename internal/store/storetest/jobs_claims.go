@@ -20,13 +20,15 @@ func jobClaims(t *testing.T, w *world) {
 		abandoned := w.settled(t, app, sub, models.StatusAbandoned)
 		unproven := w.settled(t, app, unverified, models.StatusFailed)
 		w.update(t, unverified, func(s *models.Subscription) { s.Verified = false })
-		job := w.startJob(t, app, listing(unproven, bad, "x", good, abandoned))
+		versionless := w.settled(t, app, sub, models.StatusCancelled)
+		w.exec(t, "UPDATE invocations SET reason = '"+models.ReasonVersionMissing+"' WHERE id = ?", versionless)
+		job := w.startJob(t, app, listing(unproven, bad, "x", good, abandoned, versionless))
 		owner := w.worker(t)
 
 		step := w.step(t, owner, job)
 		require.ElementsMatch(t, []string{good, bad}, claimed(step))
 		require.Equal(t, models.JobRunning, step.State)
-		require.Equal(t, []int{4, 0, 2}, progress(w.job(t, job)), "the refused ones")
+		require.Equal(t, []int{5, 0, 3}, progress(w.job(t, job)), "the refused ones")
 		for _, claim := range step.Claims {
 			require.False(t, claim.Awaited)
 			if claim.InvocationID == good {
@@ -37,13 +39,14 @@ func jobClaims(t *testing.T, w *world) {
 		}
 		require.Equal(t, models.JobCompleted, w.step(t, owner, job).State)
 		view := w.job(t, job)
-		require.Equal(t, []int{4, 1, 3}, progress(view))
+		require.Equal(t, []int{5, 1, 4}, progress(view))
 		require.Equal(t, []models.JobResult{
 			{ID: unproven, Outcome: models.RedeliveryRefused},
 			{ID: bad, Outcome: models.RedeliveryFailed},
 			{ID: "x", Outcome: models.RedeliveryNotFound},
 			{ID: good, Outcome: models.RedeliverySucceeded},
 			{ID: abandoned, Outcome: models.RedeliveryRefused},
+			{ID: versionless, Outcome: models.RedeliveryRefused},
 		}, view.Results)
 		require.Equal(t, []any{new(w.now()), (*time.Time)(nil)}, []any{view.FinishedAt, view.DispatchAfter})
 		require.Equal(t, models.StatusSucceeded, w.invocation(t, good).Status)
