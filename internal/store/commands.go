@@ -110,8 +110,9 @@ func cancelCommand(i *models.Invocation, now time.Time) *models.Command {
 	}
 }
 
-// cancelOpen ends every open invocation whose column (subscription_id or application_id) has the value, by rows alone: workflows that wait for one find
-// out when their next attempt is due. Their queues are empty then.
+// cancelOpen ends every open invocation whose column (subscription_id or application_id) has the value, by rows alone:
+// workflows that wait for one find out when their next attempt is due. Their queues are empty then, but for those of
+// what was accepted since: its head keeps its place, and the gate ends it.
 func (s *Store) cancelOpen(tx *gorm.DB, column, value, reason string) error {
 	err := tx.Exec(cancelSQL+column+" = ? AND "+openSQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
 	if err != nil {
@@ -121,8 +122,8 @@ func (s *Store) cancelOpen(tx *gorm.DB, column, value, reason string) error {
 	if column == "application_id" {
 		subscriptions = "IN (SELECT id FROM subscriptions WHERE application_id = ?)"
 	}
-	return tx.Exec("UPDATE ordering_keys SET head = NULL WHERE head IS NOT NULL AND subscription_id "+subscriptions,
-		value).Error
+	return tx.Exec("UPDATE ordering_keys SET head = NULL WHERE head IS NOT NULL AND subscription_id "+subscriptions+
+		" AND NOT EXISTS (SELECT 1 FROM invocations WHERE invocations.id = ordering_keys.head AND "+openSQL+")", value).Error
 }
 
 // lockOpen locks the open invocations that cancelOpen will end, their ordering keys before them. Whoever locks

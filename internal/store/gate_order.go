@@ -44,9 +44,11 @@ func (r *round) overtaken(c *candidate) bool {
 	return c.OrderingKey != nil && c.Position == nil && r.keys[*c.OrderingKey].overtook(*c.Sequence)
 }
 
-// abandon ends open invocations that a newer event has overtaken; by is the newer one's invocation.
+// abandon ends invocations that a newer event has overtaken; by is the newer one's invocation. One that has ended
+// otherwise meanwhile stays so.
 func abandon(tx *gorm.DB, ids []string, by string, now time.Time) error {
 	return tx.Exec("UPDATE invocations SET status = ?, reason = ?, abandoned_by = ?, updated_at = ?,"+
-		" next_attempt_at = NULL, dispatch_after = NULL, parked = ? WHERE id IN ?",
+		" next_attempt_at = NULL, dispatch_after = NULL, parked = ?"+
+		" WHERE id IN ? AND status IN ('pending', 'retrying', 'abandoned')",
 		models.StatusAbandoned, models.ReasonSuperseded, by, micros(now), false, ids).Error
 }

@@ -143,12 +143,20 @@ func setHead(tx *gorm.DB, key *orderingKey) error {
 func (s *Store) lockKeys(tx *gorm.DB, condition string, args ...any) (map[string]*orderingKey, error) {
 	var rows []orderingKey
 	err := tx.Raw("SELECT * FROM ordering_keys WHERE id IN (SELECT ordering_key FROM invocations WHERE "+condition+
-		" AND ordering_key IS NOT NULL) ORDER BY id"+s.forUpdate("ordering_keys"), args...).Scan(&rows).Error
+		" AND ordering_key IS NOT NULL) ORDER BY "+s.keyOrder()+s.forUpdate("ordering_keys"), args...).Scan(&rows).Error
 	keys := make(map[string]*orderingKey, len(rows))
 	for i := range rows {
 		keys[rows[i].ID] = &rows[i]
 	}
 	return keys, err
+}
+
+// keyOrder sorts ordering keys as takeKeys does, byte by byte, whatever language the database sorts by.
+func (s *Store) keyOrder() string {
+	if s.postgres() {
+		return `id COLLATE "C"`
+	}
+	return "id"
 }
 
 // lockKey locks one ordering key.

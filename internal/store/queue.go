@@ -66,10 +66,14 @@ func (s *Store) HealQueues(ctx context.Context) (int, error) {
 		if err != nil {
 			return err
 		}
-		healed = len(ids)
+		healed = 0
 		for _, id := range ids {
-			if err := s.healQueue(tx, id); err != nil {
+			done, err := s.healQueue(tx, id)
+			if err != nil {
 				return err
+			}
+			if done {
+				healed++
 			}
 		}
 		return nil
@@ -77,16 +81,23 @@ func (s *Store) HealQueues(ctx context.Context) (int, error) {
 	return healed, err
 }
 
-func (s *Store) healQueue(tx *gorm.DB, id string) error {
+// healQueue looks again once the key is locked: a process that starts at the same time may have healed it.
+func (s *Store) healQueue(tx *gorm.DB, id string) (bool, error) {
 	key, err := s.lockKey(tx, id)
 	if err != nil {
-		return err
+		return false, err
 	}
 	lost := ""
 	if key.Head != nil {
+		var open int64
+		err := tx.Model(&models.Invocation{}).Where("id = ? AND status IN ('pending', 'retrying')", *key.Head).
+			Count(&open).Error
+		if err != nil || open > 0 {
+			return false, err
+		}
 		lost = *key.Head
 	}
 	key.Head = &lost
 	_, err = s.release(tx, key, lost, "")
-	return err
+	return err == nil, err
 }

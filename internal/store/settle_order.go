@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"gorm.io/gorm"
 
 	"github.com/posthorn/posthorn/models"
@@ -16,7 +18,7 @@ func (s *Store) orderOf(tx *gorm.DB, st *models.Settlement) (*orderingKey, error
 	if err != nil {
 		return nil, err
 	}
-	if latestWins(st.Claim) && st.Status == models.StatusRetrying && key.overtook(st.Claim.Sequence) {
+	if latestWins(st.Claim) && !st.Result.Gone && st.Status == models.StatusRetrying && key.overtook(st.Claim.Sequence) {
 		st.Status, st.NextAttemptAt = models.StatusAbandoned, nil
 	}
 	return key, nil
@@ -36,6 +38,9 @@ func (s *Store) settleOrder(tx *gorm.DB, key *orderingKey, st models.Settlement,
 		return abandon(tx, []string{st.Claim.InvocationID}, *key.DeliveredBy, st.Result.FinishedAt)
 	case st.Status == models.StatusSucceeded && !key.overtook(st.Claim.Sequence):
 		return s.overtake(tx, key, st)
+	case st.Status == "" && key.overtook(st.Claim.Sequence): // a redelivery kept it from being abandoned
+		_, err := s.abandonOlder(tx, key, st.Result.FinishedAt)
+		return err
 	default:
 		return nil
 	}
@@ -79,13 +84,14 @@ const (
 // overtake notes that an event was delivered and abandons the older ones that wait. One that is in flight may still
 // arrive; it is judged when it is settled.
 func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement) error {
+	key.DeliveredSequence, key.DeliveredBy = &st.Claim.Sequence, &st.Claim.InvocationID
 	err := tx.Exec("UPDATE ordering_keys SET delivered_sequence = ?, delivered_by = ? WHERE id = ?",
-		st.Claim.Sequence, st.Claim.InvocationID, key.ID).Error
+		key.DeliveredSequence, key.DeliveredBy, key.ID).Error
 	if err != nil {
 		return err
 	}
 	for range overtakeBatches {
-		more, err := s.abandonOlder(tx, key, st)
+		more, err := s.abandonOlder(tx, key, st.Result.FinishedAt)
 		if err != nil || !more {
 			return err
 		}
@@ -93,12 +99,13 @@ func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement) er
 	return nil
 }
 
-// abandonOlder ends one batch and reports whether there may be more. Workflows that wait for one of them are told.
-func (s *Store) abandonOlder(tx *gorm.DB, key *orderingKey, st models.Settlement) (bool, error) {
+// abandonOlder ends one batch of those that the delivered event has overtaken, and reports whether there may be more.
+// Workflows that wait for one of them are told.
+func (s *Store) abandonOlder(tx *gorm.DB, key *orderingKey, now time.Time) (bool, error) {
 	var older []models.Invocation
 	err := tx.Raw("SELECT * FROM invocations WHERE ordering_key = ? AND sequence < ? AND status IN ('pending', 'retrying')"+
 		" AND claim_token IS NULL ORDER BY id LIMIT ?"+s.forUpdate("invocations"),
-		key.ID, st.Claim.Sequence, overtakeBatch).Scan(&older).Error
+		key.ID, *key.DeliveredSequence, overtakeBatch).Scan(&older).Error
 	if err != nil || len(older) == 0 {
 		return false, err
 	}
@@ -110,7 +117,7 @@ func (s *Store) abandonOlder(tx *gorm.DB, key *orderingKey, st models.Settlement
 			commands = append(commands, cancelCommand(&older[i], s.now().UTC()))
 		}
 	}
-	if err := abandon(tx, ids, st.Claim.InvocationID, st.Result.FinishedAt); err != nil {
+	if err := abandon(tx, ids, *key.DeliveredBy, now); err != nil {
 		return false, err
 	}
 	if len(commands) > 0 {

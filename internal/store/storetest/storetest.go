@@ -97,5 +97,16 @@ func databases() map[string][]group {
 			{"course", jobCourse},
 			{"dispatch", jobDispatches},
 		},
+		"order": {
+			{"a queue's places", queuePlaces},
+			{"a queue's claims", queueClaims},
+			{"a queue's next", queueRelease},
+			{"a queue's end", queueEnds},
+			{"a broken queue", queueHealed},
+			{"newest delivered", latestDelivered},
+			{"newest delivered by hand", latestByHand},
+			{"newest delivered, at random", latestAtRandom},
+			{"contention", orderContended},
+		},
 	}
 }
