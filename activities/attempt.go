@@ -33,7 +33,8 @@ const (
 
 // Attempt makes the attempts of one invocation, one each time Temporal runs it: a failed one comes back as an error
 // that carries the policy's delay, so Temporal's timers, attempt count and web UI are the retry policy's. It returns
-// without an error once no attempt is to follow, and an ErrorTypeExhausted error when the policy is used up.
+// without an error once no attempt is to follow, and an ErrorTypeExhausted error when the policy is used up, unless the
+// workflow has to hear of the next of a FIFO queue.
 func (a *Activities) Attempt(ctx context.Context, in AttemptInput) (*StatusOf, error) {
 	for {
 		fl := a.flights.get(in.Invocation)
@@ -95,10 +96,10 @@ func workflowID(ctx context.Context) string {
 // report turns a settled attempt into the activity's answer.
 func (a *Activities) report(fl *flight) (*StatusOf, error) {
 	s := fl.settlement
-	switch s.Status {
-	case models.StatusRetrying:
+	switch {
+	case s.Status == models.StatusRetrying:
 		return nil, comeBack(failure(s), s.NextAttemptAt.Sub(a.Now()))
-	case models.StatusFailed:
+	case s.Status == models.StatusFailed && fl.next == "":
 		return nil, temporal.NewApplicationErrorWithOptions(failure(s), ErrorTypeExhausted,
 			temporal.ApplicationErrorOptions{NonRetryable: true, Category: temporal.ApplicationErrorCategoryBenign})
 	default:

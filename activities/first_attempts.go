@@ -55,8 +55,12 @@ func (a *Activities) FirstAttempts(ctx context.Context, in FirstAttemptsInput) (
 		}
 		result.noteRefusal(gate)
 	}
-	for _, last := range a.await(ctx, launched) {
-		result.note(last)
+	last, passed := a.await(ctx, launched)
+	for _, fl := range passed {
+		result.end(fl.claim.InvocationID, fl.settlement.Status)
+	}
+	for _, fl := range last {
+		result.note(fl)
 	}
 	return result, nil
 }

@@ -39,7 +39,7 @@ type course struct {
 }
 
 // apply completes a settlement by it. An invocation that used up its policy ends its activity with an error, which
-// has no room for the next head: the dispatcher starts that one's own workflow.
+// has no room for the next head: the dispatcher starts that one's own workflow, unless its call goes on by itself.
 func (c course) apply(s *models.Settlement, owner string, now time.Time) {
 	follows := now.Before(c.until)
 	if s.Claim.OrderingKey == "" || !follows && s.Status == models.StatusFailed {

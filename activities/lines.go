@@ -9,7 +9,9 @@ import (
 // lines are the flights that one call of FirstAttempts waits for. Where another followed in its FIFO queue, that one
 // takes a flight's place.
 type lines struct {
-	last   []*flight
+	last []*flight
+	// passed are the flights whose place was taken.
+	passed []*flight
 	landed chan int
 	now    func() time.Time
 	// end is when the wait is over, and timer fires.
@@ -18,8 +20,8 @@ type lines struct {
 }
 
 // await returns when every flight has landed, the budget is used up, or the earliest retry is due. The answer has the
-// last flight of each line.
-func (a *Activities) await(ctx context.Context, launched []*flight) []*flight {
+// last flight of each line, and those that others followed.
+func (a *Activities) await(ctx context.Context, launched []*flight) (last, passed []*flight) {
 	l := &lines{
 		last: slices.Clone(launched), now: a.Now, end: a.Now().Add(firstAttemptsBudget),
 		landed: make(chan int, len(launched)), // room for those that nobody waits for any more
@@ -36,12 +38,12 @@ func (a *Activities) await(ctx context.Context, launched []*flight) []*flight {
 				open--
 			}
 		case <-l.timer.C:
-			return l.last
+			return l.last, l.passed
 		case <-ctx.Done():
-			return l.last
+			return l.last, l.passed
 		}
 	}
-	return l.last
+	return l.last, l.passed
 }
 
 func (l *lines) watch(i int) {
@@ -56,7 +58,7 @@ func (l *lines) watch(i int) {
 func (l *lines) follow(i int) bool {
 	fl := l.last[i]
 	if fl.then != nil { // a receiver's budget begins with its own request
-		l.last[i] = fl.then
+		l.last[i], l.passed = fl.then, append(l.passed, fl)
 		l.watch(i)
 		l.waitUntil(l.now().Add(firstAttemptsBudget))
 		return true

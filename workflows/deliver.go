@@ -169,11 +169,16 @@ func (d *delivery) noteFirst(asked []string, result activities.FirstAttemptsResu
 // noteFollowers takes over those that followed the asked ones in their FIFO queues.
 func (d *delivery) noteFollowers(asked []string, result activities.FirstAttemptsResult) {
 	follows := func(id string) bool { return !slices.Contains(asked, id) && !d.find(id).waiting }
-	for _, id := range result.Parked {
-		if follows(id) {
-			d.end(d.find(id), StatusParked)
+	ended := func(ids []string, status string) {
+		for _, id := range ids {
+			if follows(id) {
+				d.end(d.find(id), status)
+			}
 		}
 	}
+	ended(result.Parked, StatusParked)
+	ended(result.Failed, StatusFailed)
+	ended(result.Cancelled, StatusCancelled)
 	for _, id := range result.Open {
 		if follows(id) {
 			i := d.find(id)
@@ -195,7 +200,7 @@ func (d *delivery) carryOn(head string) {
 	switch i := d.find(head); {
 	case i.waiting: // the dispatcher was first
 	case workflow.GetInfo(d.ctx).GetContinueAsNewSuggested():
-		i.waiting = true
+		i.waiting, i.status = true, ""
 	default:
 		d.first([]string{head})
 	}

@@ -85,12 +85,27 @@ func (d *delivery) full() bool {
 func (d *delivery) continueAsNew() error {
 	in := DeliverInput{Unsearchable: d.plain, Redeliveries: d.redeliveries}
 	for _, i := range d.invocations {
-		switch {
-		case i.status != "":
-			in.Ended = append(in.Ended, Ended{Invocation: i.id, Status: i.status})
-		case i.waiting:
+		if i.status == "" && i.waiting {
 			in.Invocations = append(in.Invocations, i.id)
 		}
 	}
+	in.Ended = d.ended()
 	return workflow.NewContinueAsNewError(d.ctx, DeliverName, in)
+}
+
+// endedKept is how many ended invocations a run tells the next of: all but of a long FIFO queue, whose workflow would
+// carry more and more of them until Temporal refuses it.
+const endedKept = 2 * InvocationsPerWorkflow
+
+// ended lists how invocations ended: the newest, and one at least of each status, which the summary goes by.
+func (d *delivery) ended() []Ended {
+	var newest []Ended
+	for _, i := range slices.Backward(d.invocations) {
+		known := func(e Ended) bool { return e.Status == i.status }
+		if i.status != "" && (len(newest) < endedKept || !slices.ContainsFunc(newest, known)) {
+			newest = append(newest, Ended{Invocation: i.id, Status: i.status})
+		}
+	}
+	slices.Reverse(newest)
+	return newest
 }

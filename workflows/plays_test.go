@@ -25,6 +25,10 @@ func plays() map[string]func(*recorder) string {
 		"restarted":             playRestarted,
 		"signalled_after_close": playSignalledAfterClose,
 		"unsearchable":          playUnsearchable,
+		"fifo_head":             playFIFOHead,
+		"fifo_run":              playFIFORun,
+		"fifo_redelivered":      playFIFORedelivered,
+		"overtaken":             playOvertaken,
 	}
 }
 
@@ -158,4 +162,42 @@ func playUnsearchable(r *recorder) string {
 	run := r.start(workflows.DeliverInput{Invocations: []string{"a"}, Unsearchable: true})
 	require.NoError(r.t, run.Get(r.t.Context(), nil))
 	return run.GetRunID()
+}
+
+// line adds invocations that are in one FIFO queue and delivered at their first attempts.
+func (r *recorder) line(ids ...string) {
+	for _, id := range ids {
+		r.add(id, quick(9), ok)
+	}
+	r.gate.enqueue(ids...)
+}
+
+// playFIFOHead has a head that is delivered at its third attempt, and one behind it at its second.
+func playFIFOHead(r *recorder) string {
+	r.line("a", "b", "c")
+	r.receiver.scripts["a"], r.receiver.scripts["b"] = okAfter(2), okAfter(1)
+	return r.play(nil, "a")
+}
+
+// playFIFORun takes two calls for its four.
+func playFIFORun(r *recorder) string {
+	r.line("a", "b", "c", "d")
+	slowly(r.acts, 600*time.Millisecond, r.receiver)
+	return r.play(nil, "a")
+}
+
+func playFIFORedelivered(r *recorder) string {
+	r.line("a", "b")
+	r.add("a", hourly(9), okWhenRedelivered)
+	r.gate.rows["a"].queued = true
+	return r.play(func() { r.redeliver("c", "a") }, "a")
+}
+
+// playOvertaken waits in its backoff while a newer event is delivered by another workflow.
+func playOvertaken(r *recorder) string {
+	r.add("a", hourly(9), unavailable)
+	return r.play(func() {
+		r.gate.change("a", func(row *row) { row.status = models.StatusAbandoned })
+		r.signal(workflows.SignalCancel, workflows.CancelSignal{Invocation: "a"})
+	}, "a")
 }

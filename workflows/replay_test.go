@@ -20,7 +20,7 @@ import (
 func recordedPaths() []string {
 	return []string{
 		"success", "retried", "exhausted", "redelivered", "cancelled", "superseded", "parked", "brought_back", "slow",
-		"restarted", "signalled_after_close", "unsearchable",
+		"restarted", "signalled_after_close", "unsearchable", "fifo_head", "fifo_run", "fifo_redelivered", "overtaken",
 	}
 }
 

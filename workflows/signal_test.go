@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 // awaitPoints are the places where Deliver waits; each calls send while it does.
 func awaitPoints() map[string]func(w *world, send func()) {
-	return map[string]func(w *world, send func()){
+	points := map[string]func(w *world, send func()){
 		"before the first attempts are over": func(w *world, send func()) {
 			w.add("a", hourly(2), first(send, ok))
 		},
@@ -56,6 +57,8 @@ func awaitPoints() map[string]func(w *world, send func()) {
 			})
 		},
 	}
+	maps.Copy(points, queueAwaitPoints())
+	return points
 }
 
 func TestDeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
@@ -71,6 +74,7 @@ func TestDeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 
 			require.Equal(t, models.StatusSucceeded, w.gate.read("b").status)
 			require.False(t, w.gate.read("a").status.Open())
+			require.Empty(t, w.gate.queue)
 		})
 	}
 }
@@ -89,6 +93,7 @@ func TestRedeliverSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 
 			require.Equal(t, models.StatusSucceeded, w.gate.read("b").status)
 			require.False(t, w.gate.read("a").status.Open())
+			require.Empty(t, w.gate.queue)
 		})
 	}
 }
@@ -107,6 +112,7 @@ func TestCancelSignalIsHeardAtEveryAwaitPoint(t *testing.T) {
 			require.Less(t, w.endedAfter, 2*time.Hour, "nothing waits for b any more")
 			require.Equal(t, models.StatusCancelled, w.gate.read("b").status)
 			require.False(t, w.gate.read("a").status.Open())
+			require.Empty(t, w.gate.queue)
 		})
 	}
 }

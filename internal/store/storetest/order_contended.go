@@ -36,8 +36,8 @@ func orderContended(t *testing.T, w *world) {
 	})
 }
 
-// acceptAgainstSettle has eight workers that each accept into a queue of their own which another empties in that very
-// moment: whichever comes first, the new one must be due.
+// acceptAgainstSettle has eight at work: four accept, each into a queue of its own, which one of the others empties in
+// that very moment. Whichever comes first, the new event must be due: the claim of the next round shows that it is.
 func acceptAgainstSettle(t *testing.T, w *world) {
 	t.Helper()
 	const pairs = 4
@@ -50,31 +50,37 @@ func acceptAgainstSettle(t *testing.T, w *world) {
 	}
 	started, done, headed := time.Now(), 0, 0
 	for ; done < tries && time.Since(started) < longest; done++ {
-		claims, next := make([]*models.Claim, pairs), make([]*models.Acceptance, pairs)
+		gates, next := make([][]models.Gate, pairs), make([]*models.Acceptance, pairs)
 		for i, l := range lines {
-			claims[i] = w.claim(t, l.owner, last[i])
 			next[i] = l.ordered(t, l.app, l.order, []*models.Subscription{l.sub})
 		}
 		result := w.arrived()
 		errs, settled := make([]error, 2*pairs), make([]models.Settled, pairs)
+		atOnce(pairs, func(i int) { gates[i], errs[i] = w.Claim(t.Context(), lines[i].owner, last[i:i+1]) })
+		require.NoError(t, errors.Join(errs...))
+		for i := range gates {
+			require.Equal(t, models.VerdictGranted, gates[i][0].Verdict, "try %d", done)
+		}
 		atOnce(2*pairs, func(n int) {
 			i := n / 2
 			if n%2 == 0 {
 				errs[n] = w.Accept(t.Context(), lines[i].app.ID, []*models.Acceptance{next[i]})
 			} else {
-				settled[i], errs[n] = w.Settle(t.Context(), claims[i].Settle(result))
+				settled[i], errs[n] = w.Settle(t.Context(), gates[i][0].Claim.Settle(result))
 			}
 		})
 		require.NoError(t, errors.Join(errs...))
-		for i, l := range lines {
+		for i := range lines {
 			last[i] = next[i].Invocations[0].ID
 			require.True(t, settled[i].Kept)
 			require.Equal(t, settled[i].Released, next[i].Invocations[0].Status == models.StatusQueued)
 			if settled[i].Released {
 				headed++
 			}
-			l.requireDue(t, last[i])
 		}
+	}
+	for i, l := range lines {
+		require.Equal(t, last[i], w.head(t, l.sub.ID))
 	}
 	if long() {
 		t.Logf("%s: accept against settle: %d tries in %s, the settle was second in %d; none was stranded",
