@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,10 +45,8 @@ func (w *world) line(policy models.RetryPolicy, ids ...string) {
 // failing answers 503 to the claims with these tokens.
 func failing(tokens ...string) func(*models.Claim) models.Result {
 	return func(claim *models.Claim) models.Result {
-		for _, token := range tokens {
-			if claim.Token == token {
-				return unavailable(claim)
-			}
+		if slices.Contains(tokens, claim.Token) {
+			return unavailable(claim)
 		}
 		return slowly(0)(claim)
 	}

@@ -91,7 +91,7 @@ func acceptAgainstSettle(t *testing.T, w *world) {
 // deleteAgainstAccept accepts two events into a queue whose subscription is deleted meanwhile.
 func deleteAgainstAccept(t *testing.T, w *world) {
 	t.Helper()
-	for range rounds(25, 2000) {
+	for range rounds(150, 2000) {
 		l := w.line(t, fifo())
 		l.deliver(t, l.put(t))
 		subs := []*models.Subscription{l.sub}

@@ -19,9 +19,9 @@ func latestAtRandom(t *testing.T, w *world) {
 
 	t.Run("one step after the other", func(t *testing.T) {
 		for range rounds(3, 200) {
-			seed := rand.Uint64() //nolint:gosec // a test's choice, and logged
+			seed := rand.Uint64()
 			h := newHistory(t, w, seed)
-			random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // as above
+			random := rand.New(rand.NewPCG(seed, 0))
 			for range 120 {
 				h.step(t, random)
 			}
@@ -31,10 +31,10 @@ func latestAtRandom(t *testing.T, w *world) {
 
 	t.Run("by six workers at once", func(t *testing.T) {
 		for range rounds(2, 100) {
-			seed := rand.Uint64() //nolint:gosec // as above
+			seed := rand.Uint64()
 			h := newHistory(t, w, seed)
 			atOnce(6, func(worker int) {
-				random := rand.New(rand.NewPCG(seed, uint64(worker))) //nolint:gosec // as above
+				random := rand.New(rand.NewPCG(seed, uint64(worker)))
 				for range 50 {
 					h.step(t, random)
 				}

@@ -237,18 +237,21 @@ func queueHealed(t *testing.T, w *world) {
 
 	t.Run("gets one head from workers that start at the same time", func(t *testing.T) {
 		l := w.line(t, fifo())
-		ids := l.fill(t, 9)
-		w.exec(t, "UPDATE invocations SET status = 'succeeded', next_attempt_at = NULL WHERE id = ?", ids[0])
-		found := make([]int, 8)
-		errs := make([]error, len(found))
-		atOnce(len(found), func(i int) { found[i], errs[i] = w.HealQueues(t.Context()) })
-		total := 0
-		for i := range found {
-			require.NoError(t, errs[i])
-			total += found[i]
+		ids := l.fill(t, 12)
+		for range 8 {
+			w.exec(t, "UPDATE invocations SET status = 'succeeded', next_attempt_at = NULL WHERE id = ?", ids[0])
+			ids = ids[1:]
+			found := make([]int, 8)
+			errs := make([]error, len(found))
+			atOnce(len(found), func(i int) { found[i], errs[i] = w.HealQueues(t.Context()) })
+			total := 0
+			for i := range found {
+				require.NoError(t, errs[i])
+				total += found[i]
+			}
+			require.Equal(t, 1, total)
+			l.requireDue(t, ids[0])
+			w.requireWaits(t, ids[1:]...)
 		}
-		require.Equal(t, 1, total)
-		l.requireDue(t, ids[1])
-		w.requireWaits(t, ids[2:]...)
 	})
 }
