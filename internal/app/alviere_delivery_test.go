@@ -25,10 +25,11 @@ func TestALV5_AnEventIsASnapshot(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
 		t := w.t
+		const entity = `{"status":"CREATED"}`
 		first, second := newSink(t, status(500)...), newSink(t)
 		app := w.application("alviere", `{"retry":{"kind":"fixed","interval":"300ms"}}`)
 		sub := w.account(app, first.URL)
-		event, ids := w.published(app, `{"type":"ACCOUNT","payload":{"status":"CREATED"},"entity_id":"A1"}`)
+		event, ids := w.published(app, `{"type":"ACCOUNT","payload":`+entity+`,"entity_id":"A1"}`)
 		first.await(2)
 		w.call("PATCH", "/v1/subscriptions/"+sub, object{"url": second.URL, "name": "moved", "security_key": "k2"}, 200)
 		w.call("PATCH", "/v1/applications/"+app, object{"name": "renamed"}, 200)
@@ -38,7 +39,7 @@ func TestALV5_AnEventIsASnapshot(t *testing.T) {
 		for _, body := range append(before, alviereBodies(t, second.await(1)[:1])...) {
 			require.Equal(t, event, body.UUID)
 			require.Equal(t, before[0].Date, body.Date)
-			require.Equal(t, `{"status":"CREATED"}`, string(body.Entity))
+			require.Equal(t, entity, string(body.Entity))
 		}
 		for _, method := range []string{"PUT", "PATCH", "DELETE"} {
 			code, _ := w.raw(method, "/v1/events/"+event, []byte(`{"payload":{}}`), nil)

@@ -16,10 +16,10 @@ func alviereRequest(eventType, url, key string) object {
 	return object{"event_types": []string{eventType}, "url": url, "version": "2021-11-18.1", "security_key": key}
 }
 
-// alviereSubscription subscribes to one of the profile's types and returns the subscription's id.
-func (w *world) alviereSubscription(app, eventType, url, key string) string {
+// alviereSubscription subscribes to one of the profile's types.
+func (w *world) alviereSubscription(app, eventType, url, key string) {
 	w.t.Helper()
-	return w.subscription(app, url, alviereRequest(eventType, url, key))["id"].(string)
+	w.subscription(app, url, alviereRequest(eventType, url, key))
 }
 
 // appKey makes a key of an application and returns the world as its holder sees it.
