@@ -8,14 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// timeOf reads a time of an answer.
-func timeOf(t *testing.T, text any) time.Time {
-	t.Helper()
-	at, err := time.Parse(time.RFC3339Nano, text.(string))
-	require.NoError(t, err)
-	return at
-}
-
 func TestALV21_TheFirstRetryIsDueAfter20Milliseconds(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
