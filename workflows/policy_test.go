@@ -57,27 +57,68 @@ func TestExponentialPolicyDoublesUntilItsTwelfthAttempt(t *testing.T) {
 	require.Equal(t, models.StatusFailed, w.gate.read("a").status)
 }
 
-func TestPolynomialPolicyDeliversAfterFiveThousandFailures(t *testing.T) {
-	t.Parallel()
-	const failures = 5000
-	w := newWorld(t)
-	policy := models.RetryPolicy{
+// alviere is that profile's policy: 20 ms · n², at most two minutes, for ever.
+func alviere() models.RetryPolicy {
+	return models.RetryPolicy{
 		Kind: models.RetryPolynomial, Initial: models.Duration(20 * time.Millisecond), Degree: 2,
 		MaxInterval: models.Duration(2 * time.Minute),
 	}
-	w.add("a", policy, okAfter(failures))
+}
+
+func TestALV21_ALV22_TheWaitsGrowWithTheSquareUpToTwoMinutes(t *testing.T) {
+	t.Parallel()
+	const retries = 200
+	w := newWorld(t)
+	w.add("a", alviere(), okAfter(retries))
+
+	w.deliver("a")
+
+	starts := w.starts("a")
+	require.Len(t, starts, retries+1)
+	for n := 1; n <= retries; n++ {
+		want := min(120*time.Second, time.Duration(n*n)*20*time.Millisecond)
+		require.Equal(t, want, starts[n]-starts[n-1], "retry %d", n)
+	}
+}
+
+func TestALV23_AfterFiveThousandFailuresItStillRetriesAndThenDelivers(t *testing.T) {
+	t.Parallel()
+	const failures = 5000
+	w := newWorld(t)
+	w.add("a", alviere(), okAfter(failures))
+	var during models.InvocationStatus
+	w.after(6*24*time.Hour, func() { during = w.gate.read("a").status })
 
 	w.deliver("a")
 
 	starts := w.starts("a")
 	require.Len(t, starts, failures+1)
-	due := time.Duration(0)
-	for n, start := range starts {
-		require.Equal(t, due, start, "attempt %d", n+1)
-		due += min(20*time.Millisecond*time.Duration((n+1)*(n+1)), 2*time.Minute)
-	}
+	require.Greater(t, starts[failures], 6*24*time.Hour)
+	require.Equal(t, models.StatusRetrying, during)
 	require.Equal(t, models.StatusSucceeded, w.gate.read("a").status)
-	require.Equal(t, []string{workflows.ActivityFirstAttempts, workflows.ActivityAttempt}, w.scheduled)
+	require.Equal(t, []string{workflows.ActivityFirstAttempts, workflows.ActivityAttempt}, w.scheduled,
+		"the history does not grow with the attempts")
+}
+
+func TestARI5_AfterAThousandFailuresItStillRetriesAndThenDelivers(t *testing.T) {
+	t.Parallel()
+	const failures = 1000
+	w := newWorld(t)
+	w.add("a", models.RetryPolicy{
+		Kind: models.RetryExponential, Initial: models.Duration(10 * time.Second), Factor: 2,
+		MaxInterval: models.Duration(time.Hour),
+	}, okAfter(failures))
+	var during row
+	w.after(40*24*time.Hour, func() { during = w.gate.read("a") })
+
+	w.deliver("a")
+
+	starts := w.starts("a")
+	require.Len(t, starts, failures+1)
+	require.Greater(t, starts[failures], 40*24*time.Hour)
+	require.Equal(t, models.StatusRetrying, during.status)
+	require.True(t, during.next.After(w.start.Add(40*24*time.Hour)), "the next attempt is scheduled")
+	require.Equal(t, models.StatusSucceeded, w.gate.read("a").status)
 }
 
 func TestScheduleIsExhaustedAfterItsLastDelay(t *testing.T) {

@@ -34,6 +34,8 @@ type answer struct {
 	body   string
 	// hang holds the answer back until the test ends or the sender gives up.
 	hang bool
+	// drop closes the connection instead.
+	drop bool
 	// after delays it.
 	after time.Duration
 	// header is added to it.
@@ -70,6 +72,9 @@ func newSink(t *testing.T, script ...answer) *sink {
 			case <-ended:
 			}
 			return
+		}
+		if a.drop {
+			panic(http.ErrAbortHandler)
 		}
 		if a.after > 0 {
 			<-time.After(a.after)
