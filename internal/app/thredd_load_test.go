@@ -126,12 +126,12 @@ func (f *field) load(w *world, app string, first, events, endpoints int) (spans 
 	return spans
 }
 
-// The seed names no numbers: 500 deliveries, then as many again beside an endpoint that never answers. One that held
+// The seed names no numbers: 300 deliveries, then as many again beside an endpoint that never answers. One that held
 // the others up would do so for its timeout, which is far above the bound.
 func TestTHR15_ManyEventsReachEveryEndpointAlsoBesideOneThatHangs(t *testing.T) {
 	alone(t, func(w *world) {
 		t := w.t
-		const events, endpoints = 100, 5
+		const events, endpoints = 60, 5
 		receivers, hanging := newField(t), newSink(t, answer{hang: true})
 		app := w.application("thredd", `{"timeout":"60s","retry":{"kind":"fixed","interval":"1h","max_attempts":1}}`)
 		for k := range endpoints {
