@@ -106,7 +106,7 @@ func (s *server) gatherFacts(ctx context.Context, v *models.InvocationView) (*de
 		return nil, err
 	}
 	facts.Payload, facts.Wire, facts.OccurredAt = e.Payload, e.Wire, e.OccurredAt
-	facts.AcceptedAt, facts.EventID = e.CreatedAt, e.ID
+	facts.AcceptedAt, facts.EventID, facts.Tenant = e.CreatedAt, e.ID, e.Tenant
 	return facts, nil
 }
 

@@ -8,6 +8,8 @@ type Event struct {
 	Seq           int64 `gorm:"primaryKey;autoIncrement"`
 	ID            string
 	ApplicationID string
+	// Tenant is what envelopes show as the tenant: the application's external id when it was accepted.
+	Tenant string
 	// Type is the catalogue name.
 	Type string
 	// Wire is the type as the envelope shows it: JSON text, `1796` or `"loan.updated"`.

@@ -185,3 +185,23 @@ func TestALV14_TheEntityArrivesByItsOwnLiterals(t *testing.T) {
 		w.becomes(ids[0], "succeeded")
 	})
 }
+
+func TestRetriesKeepTheTenantOfTheirAcceptance(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		receiver := newSink(t, status(500)...)
+		app := w.application("alviere", `{"retry":{"kind":"fixed","interval":"1h"}}`)
+		w.account(app, receiver.URL)
+		id := w.numbered(app, 1)
+		w.becomes(id, "retrying")
+		w.call("PATCH", "/v1/applications/"+app, object{"external_id": "another"}, 200)
+		w.call("POST", "/v1/invocations/"+id+"/redeliver", nil, 202)
+		got := receiver.await(2)
+		require.Contains(t, string(got[1].body), `"program_uuid":"`+app+`"`)
+		require.Eventually(t, func() bool { return len(w.logs(id)) == 2 }, patience, 10*time.Millisecond)
+		for i, entry := range w.logs(id) {
+			require.Equal(t, string(got[i].body), entry["request"].(map[string]any)["body"])
+		}
+	})
+}

@@ -29,7 +29,7 @@ func (p *plan) event(pub *Publication) (*models.Event, error) {
 		f.Add("type", "%q is not an event type of profile %s", pub.Type, p.profile.Name)
 	}
 	e := &models.Event{
-		ID: models.NewID(), ApplicationID: p.app.ID, Type: eventType.Name, Wire: eventType.Wire, Payload: pub.Payload,
+		ID: models.NewID(), ApplicationID: p.app.ID, Tenant: p.app.ExternalID, Type: eventType.Name, Wire: eventType.Wire, Payload: pub.Payload,
 		OccurredAt: pub.OccurredAt, PublisherSequence: pub.Sequence, Digest: digest(eventType.Name, pub), CreatedAt: p.now,
 	}
 	if len(pub.Versions) > 0 {

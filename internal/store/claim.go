@@ -189,7 +189,7 @@ func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
 		return nil, err
 	}
 	claim.EventID, claim.Payload, claim.Wire = event.ID, event.Payload, event.Wire
-	claim.OccurredAt, claim.AcceptedAt = event.OccurredAt, event.CreatedAt
+	claim.OccurredAt, claim.AcceptedAt, claim.Tenant = event.OccurredAt, event.CreatedAt, event.Tenant
 	return claim, nil
 }
 

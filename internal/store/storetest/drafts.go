@@ -40,7 +40,7 @@ func (w *world) draftUnder(
 ) *models.Acceptance {
 	now := w.now()
 	event := &models.Event{
-		ID: models.NewID(), ApplicationID: app.ID, Type: "loan.updated", Wire: `"LOAN"`,
+		ID: models.NewID(), ApplicationID: app.ID, Tenant: app.ExternalID, Type: "loan.updated", Wire: `"LOAN"`,
 		Payload: []byte(`{"amount": 100.50}`), CreatedAt: now,
 	}
 	a := &models.Acceptance{Event: event, Specs: []models.StoredSpec{under}}
