@@ -56,6 +56,13 @@ test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for s
 test-long: ## run the tests whose full size takes minutes
 	@scripts/postgres.sh
 	$(GO) test -tags long -run _Long_ -v -timeout 20m $(ARGS) ./internal/app
+	POSTHORN_TEST_LONG=1 $(GO) test -run '/order' -v -timeout 40m $(ARGS) ./internal/store
+
+# Real processes, killed every two seconds or left with a dead receiver; about 20 minutes.
+.PHONY: fault
+fault: ## kill processes and receivers under load, and check that no queue loses its order
+	@scripts/postgres.sh
+	$(GO) test -tags fault -run TestFault -v -timeout 60m $(ARGS) ./internal/app
 
 # The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
 .PHONY: check-slim

@@ -222,26 +222,29 @@ func sum(list []time.Duration) (total time.Duration) {
 }
 
 func TestFaultAFailingHeadDoesNotSlowOtherQueues(t *testing.T) {
-	cfg := embedded(t)
-	w := start(t, cfg, everything)
-	quiet := medianLatency(t, w, nil)
-	dead := newSink(t, status(500)...)
-	beside := medianLatency(t, w, dead)
-	t.Logf("median publish to arrival: %s alone, %s beside a failing queue", quiet, beside)
-	require.Less(t, beside, 2*quiet+10*time.Millisecond)
+	w := start(t, embedded(t), everything)
+	healthy, dead := newSink(t), newSink(t, status(500)...)
+	medianLatency(t, w, healthy) // warms up
+	var beside [2]time.Duration
+	for range 3 { // in turns: the machine's own speed drifts
+		beside[0] += medianLatency(t, w, healthy)
+		beside[1] += medianLatency(t, w, dead)
+	}
+	t.Logf("publish to arrival, mean of three medians: %s beside a queue that flows, %s beside one that fails",
+		beside[0]/3, beside[1]/3)
+	require.Less(t, beside[1], beside[0]*3/2)
 }
 
-// medianLatency is from publishing to arrival at a queue, one event at a time; dead gets every event as well.
-func medianLatency(t *testing.T, w *world, dead *sink) time.Duration {
+// medianLatency is from publishing to arrival at a queue, one event at a time; other is the queue beside it.
+func medianLatency(t *testing.T, w *world, other *sink) time.Duration {
 	t.Helper()
 	receiver := newSink(t)
-	application := w.application("standard", `{"ordering":"fifo","retry":{"kind":"fixed","interval":"20ms"}}`)
-	if dead != nil {
-		w.subscription(application, dead.URL, nil)
-	}
+	application := w.application("standard",
+		`{"ordering":"fifo","retry":{"kind":"polynomial","initial":"20ms","degree":2,"max_interval":"2m"}}`)
+	w.subscription(application, other.URL, nil)
 	w.subscription(application, receiver.URL, nil)
-	var took []time.Duration
-	for n := range 200 {
+	took := make([]time.Duration, 0, 200)
+	for n := range cap(took) {
 		began := time.Now()
 		w.publish(application, fmt.Sprintf(`{"type":"a.b","payload":{"n":%d}}`, n))
 		took = append(took, receiver.await(n + 1)[n].at.Sub(began))
