@@ -43,7 +43,7 @@ type applicationChange struct {
 	Overrides  optional[knobs] `json:"overrides,omitzero" doc:"They replace the old ones as a whole; null takes them away."`
 }
 
-func (s *server) createApplication(ctx context.Context, _ *call, in *applicationCreation) (Application, error) {
+func (s *server) createApplication(ctx context.Context, c *call, in *applicationCreation) (Application, error) {
 	if !slices.Contains(s.Profiles.Names(), in.Profile) {
 		return Application{}, models.Invalid("profile", "there is no profile %q", shorten(in.Profile))
 	}
@@ -66,6 +66,8 @@ func (s *server) createApplication(ctx context.Context, _ *call, in *application
 	if in.ExternalID != nil {
 		a.ExternalID = *in.ExternalID
 	}
+	c.concerns(subjectApplication, a.ID)
+	c.entry.ApplicationID = &a.ID
 	if err := s.Store.CreateApplication(ctx, &a); err != nil {
 		return Application{}, err
 	}

@@ -104,7 +104,7 @@ func (s *server) createEventType(ctx context.Context, c *call, in *eventTypeBody
 	if known, ok := catalogued(p, t.Name); ok {
 		return EventType{}, models.Errorf(models.CodeConflict, "profile %s has the event type %s already", p.Name, known.Name)
 	}
-	return s.putEventType(ctx, p, t)
+	return s.putEventType(ctx, c, p, t)
 }
 
 func (s *server) changeEventType(ctx context.Context, c *call, in *eventTypeChange) (EventType, error) {
@@ -120,13 +120,16 @@ func (s *server) changeEventType(ctx context.Context, c *call, in *eventTypeChan
 	if err != nil {
 		return EventType{}, err
 	}
-	return s.putEventType(ctx, p, t)
+	return s.putEventType(ctx, c, p, t)
 }
 
-func (s *server) putEventType(ctx context.Context, p *profiles.Profile, t models.EventType) (EventType, error) {
+func (s *server) putEventType(
+	ctx context.Context, c *call, p *profiles.Profile, t models.EventType,
+) (EventType, error) {
 	if _, err := p.WithEventTypes([]models.EventType{t}); err != nil {
 		return EventType{}, relocated(err, len(p.Catalogue))
 	}
+	c.concerns(subjectEventType, p.Name+"/"+t.Name)
 	if err := s.Store.PutEventType(ctx, p.Name, t); err != nil {
 		return EventType{}, err
 	}

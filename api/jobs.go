@@ -93,6 +93,7 @@ func (s *server) redeliverMany(ctx context.Context, c *call, in *redeliveries) (
 	if filter == nil {
 		job.IDs = distinct(in.IDs)
 	}
+	c.concerns(subjectJob, job.ID)
 	if err := s.Store.CreateJob(ctx, job); err != nil {
 		return Job{}, err
 	}

@@ -46,8 +46,8 @@ type keyCreation struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
-func (s *server) createDeploymentKey(ctx context.Context, _ *call, in *deploymentKeyCreation) (NewKey, error) {
-	return s.createKey(ctx, nil, models.Role(in.Role), in.Name, in.ExpiresAt)
+func (s *server) createDeploymentKey(ctx context.Context, c *call, in *deploymentKeyCreation) (NewKey, error) {
+	return s.createKey(ctx, c, nil, models.Role(in.Role), in.Name, in.ExpiresAt)
 }
 
 func (s *server) createApplicationKey(ctx context.Context, c *call, in *keyCreation) (NewKey, error) {
@@ -55,11 +55,11 @@ func (s *server) createApplicationKey(ctx context.Context, c *call, in *keyCreat
 	if c.principal.Role != models.RoleOperator && !slices.Contains([]models.Role{models.RoleAdmin, models.RoleMember}, role) {
 		return NewKey{}, models.Errorf(models.CodeForbidden, "an admin may create admin and member keys only")
 	}
-	return s.createKey(ctx, &c.application.ID, role, in.Name, in.ExpiresAt)
+	return s.createKey(ctx, c, &c.application.ID, role, in.Name, in.ExpiresAt)
 }
 
 func (s *server) createKey(
-	ctx context.Context, applicationID *string, role models.Role, name string, expires *time.Time,
+	ctx context.Context, c *call, applicationID *string, role models.Role, name string, expires *time.Time,
 ) (NewKey, error) {
 	now := s.Now().UTC()
 	if expires != nil && !expires.After(now) {
@@ -73,6 +73,7 @@ func (s *server) createKey(
 		ID: made.ID, ApplicationID: applicationID, Role: role, Name: name, Prefix: made.Prefix, Digest: made.Digest[:],
 		CreatedAt: now, ExpiresAt: expires,
 	}
+	c.concerns(subjectKey, k.ID)
 	if err := s.Store.CreateKey(ctx, &k); err != nil {
 		return NewKey{}, err
 	}

@@ -38,6 +38,8 @@ type route struct {
 	status int
 	// conflicts: 409 is a possible answer.
 	conflicts bool
+	// unaudited: no entry in the audit log, though it is not a GET. For publishing, and for what changes nothing.
+	unaudited bool
 	// idempotent: the header Idempotency-Key is honoured.
 	idempotent bool
 	// unready: 503 is a possible answer, with the body of a 200.
@@ -77,6 +79,8 @@ type call struct {
 	event        *models.Event
 	invocation   *models.InvocationView
 	job          *models.JobView
+	// entry goes into the audit log with what the handler changes; nil on routes that are not audited.
+	entry *models.AuditEntry
 }
 
 // path is a parameter of the path.
@@ -95,7 +99,7 @@ func read[I, O any](fn func(*server, context.Context, *call, *I) (O, error)) reg
 			documentErrors(&op, http.StatusBadRequest)
 		}
 		huma.Register(s.huma, op, func(ctx context.Context, in *I) (*answer[O], error) {
-			return run(ctx, s, func(c *call) (O, error) { return fn(s, ctx, c, in) })
+			return run(ctx, s, func(ctx context.Context, c *call) (O, error) { return fn(s, ctx, c, in) })
 		})
 	}
 }
@@ -118,12 +122,14 @@ func withBody[B, O any](required bool, fn func(*server, context.Context, *call, 
 		op := s.operation(r)
 		documentErrors(&op, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
 		huma.Register(s.huma, op, func(ctx context.Context, _ *struct{}) (*answer[O], error) {
-			return run(ctx, s, func(c *call) (O, error) {
+			return run(ctx, s, func(ctx context.Context, c *call) (O, error) {
 				body := new(B)
-				if err := readBody(c.request, required, body); err != nil {
+				text, err := readBody(c.request, required, body)
+				if err != nil {
 					var none O
 					return none, err
 				}
+				c.noteBody(text, reflect.TypeFor[B]())
 				return fn(s, ctx, c, body)
 			})
 		})
@@ -137,7 +143,7 @@ func remove(fn func(*server, context.Context, *call) error) registration {
 	return func(s *server, r route) {
 		r.status = http.StatusNoContent
 		huma.Register(s.huma, s.operation(r), func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-			_, err := run(ctx, s, func(c *call) (nothing, error) { return nothing{}, fn(s, ctx, c) })
+			_, err := run(ctx, s, func(ctx context.Context, c *call) (nothing, error) { return nothing{}, fn(s, ctx, c) })
 			return nil, err
 		})
 	}
@@ -171,7 +177,9 @@ func setPathValues(c *gin.Context) {
 }
 
 // run is around every handler: what is the same for all of them, and their errors.
-func run[O any](ctx context.Context, s *server, handle func(*call) (O, error)) (*answer[O], error) {
+func run[O any](
+	ctx context.Context, s *server, handle func(context.Context, *call) (O, error),
+) (*answer[O], error) {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
 		return nil, s.problem(ctx, errors.New("the route has no authorisation"))
@@ -179,29 +187,30 @@ func run[O any](ctx context.Context, s *server, handle func(*call) (O, error)) (
 	if err := c.checkQuery(); err != nil {
 		return nil, s.problem(ctx, c.route.dialect(err))
 	}
-	out, err := handle(c)
+	out, err := handle(s.audit(ctx, c), c)
 	if err != nil {
 		return nil, s.problem(ctx, c.route.dialect(err))
 	}
 	return &answer[O]{Body: out}, nil
 }
 
-// readBody reads and decodes a body of at most maxBody.
-func readBody(r *http.Request, required bool, into any) error {
+// readBody reads and decodes a body of at most maxBody, and returns its text; nil = it is empty.
+func readBody(r *http.Request, required bool, into any) ([]byte, error) {
 	if r.ContentLength > maxBody {
-		return tooLarge()
+		return nil, tooLarge()
 	}
 	var body bytes.Buffer
 	if _, err := io.Copy(&body, r.Body); err != nil {
 		if _, over := errors.AsType[*http.MaxBytesError](err); over {
-			return tooLarge()
+			return nil, tooLarge()
 		}
-		return models.Errorf(models.CodeMalformed, "the request body broke off")
+		return nil, models.Errorf(models.CodeMalformed, "the request body broke off")
 	}
-	if !required && len(trimSpace(body.Bytes())) == 0 {
-		return nil
+	text := trimSpace(body.Bytes())
+	if !required && len(text) == 0 {
+		return nil, nil
 	}
-	return decodeBody(body.Bytes(), into)
+	return text, decodeBody(text, into)
 }
 
 func tooLarge() error {
@@ -211,6 +220,9 @@ func tooLarge() error {
 func (r route) allows(p models.Principal) bool {
 	return r.roles == nil || slices.Contains(r.roles, p.Role)
 }
+
+// audited reports whether what the route does goes into the audit log.
+func (r route) audited() bool { return r.method != http.MethodGet && !r.unaudited }
 
 // served is the path as Gin serves it: a verb at its end, as in /messages/{messageId}:redeliver, is a part of the last
 // segment there, which splitVerb takes off.

@@ -20,6 +20,7 @@ const (
 	tagInvocations   = "Invocations"
 	tagJobs          = "Jobs"
 	tagMessages      = "Messages"
+	tagAudit         = "Audit"
 )
 
 func tags() []*huma.Tag {
@@ -32,6 +33,7 @@ func tags() []*huma.Tag {
 		{Name: tagInvocations, Description: "One event fired at one subscription, and every attempt of it."},
 		{Name: tagJobs, Description: "Redeliveries of many invocations, at a rate, with progress."},
 		{Name: tagMessages, Description: "Invocations in the form of a provider's own API: Viva Wallet's."},
+		{Name: tagAudit, Description: "Who changed what, when and from where."},
 		{Name: tagSystem, Description: "Health, metrics, and this reference."},
 	}
 }
@@ -41,7 +43,7 @@ func routes() []route {
 	var all []route
 	for _, part := range [][]route{
 		systemRoutes(), keyRoutes(), profileRoutes(), applicationRoutes(), subscriptionRoutes(), subscriptionActionRoutes(),
-		eventRoutes(), invocationRoutes(), jobRoutes(), messageRoutes(),
+		eventRoutes(), invocationRoutes(), jobRoutes(), messageRoutes(), auditRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -142,7 +144,8 @@ func profileRoutes() []route {
 		},
 		{
 			method: http.MethodPost, path: "/v1/retry-policies/preview", id: "preview-retry-policy", tag: tagProfiles,
-			summary: "What a retry policy amounts to", text: "Jitter is left out.", register: write((*server).previewRetry),
+			summary: "What a retry policy amounts to", text: "Jitter is left out.", unaudited: true,
+			register: write((*server).previewRetry),
 		},
 	}
 }
@@ -173,6 +176,18 @@ func applicationRoutes() []route {
 			summary: "Delete an application",
 			text:    "Its keys open nothing any more, its subscriptions are deleted, its open invocations end cancelled.",
 			roles:   operatorOnly(), scope: scopeApplication, register: remove((*server).deleteApplication),
+		},
+	}
+}
+
+func auditRoutes() []route {
+	return []route{
+		{
+			method: http.MethodGet, path: "/v1/audit", id: "list-audit-entries", tag: tagAudit,
+			summary: "List who changed what",
+			text: "Every call that changed something, publishing excepted: with the change, its entry was stored. What was " +
+				"refused has none. Newest first.",
+			roles: operatorOnly(), register: read((*server).listAudit),
 		},
 	}
 }

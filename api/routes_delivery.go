@@ -94,7 +94,7 @@ func eventRoutes() []route {
 	return []route{
 		{
 			method: http.MethodPost, path: "/v1/applications/{app}/events", id: "publish-event", tag: tagEvents,
-			summary: "Publish an event", text: "202 means that it is committed.", idempotent: true,
+			summary: "Publish an event", text: "202 means that it is committed.", idempotent: true, unaudited: true,
 			roles: publishers(), scope: scopeApplication, status: http.StatusAccepted, conflicts: true,
 			register: write((*server).publish),
 		},
@@ -102,7 +102,7 @@ func eventRoutes() []route {
 			method: http.MethodPost, path: "/v1/applications/{app}/events/batch", id: "publish-events", tag: tagEvents,
 			summary: "Publish several events",
 			text:    "They are accepted in their order; one that is refused does not touch the others.",
-			roles:   publishers(), scope: scopeApplication, status: http.StatusAccepted,
+			roles:   publishers(), scope: scopeApplication, status: http.StatusAccepted, unaudited: true,
 			register: write((*server).publishBatch),
 		},
 		{

@@ -17,6 +17,7 @@ type Store interface {
 	eventStore
 	invocationStore
 	jobStore
+	auditStore
 }
 
 type applicationStore interface {
@@ -75,4 +76,10 @@ type jobStore interface {
 	CreateJob(ctx context.Context, job *models.Job) error
 	Job(ctx context.Context, id string) (*models.JobView, error)
 	ChangeJob(ctx context.Context, id string, action models.JobAction) (*models.JobView, error)
+}
+
+// auditStore lists the entries of models.WithAudit, which every method above that changes something stores with its
+// change.
+type auditStore interface {
+	AuditEntries(ctx context.Context, f models.AuditFilter, p models.Page) ([]models.AuditEntry, string, error)
 }

@@ -21,8 +21,8 @@ type subscriptionChange struct {
 	Name             optional[string]        `json:"name,omitzero" maxLength:"200"`
 	EventTypes       *[]typeName             `json:"event_types,omitempty" maxItems:"500" doc:"Names, wire values or wildcards; they replace the old ones."`
 	Version          optional[string]        `json:"version,omitzero" maxLength:"64" doc:"Where the profile has versions."`
-	SecurityKey      optional[string]        `json:"security_key,omitzero" doc:"Sent back with every delivery where the profile uses one. It is never shown."`
-	Headers          optional[headerMap]     `json:"headers,omitzero" doc:"Sent with every delivery where the profile allows it; they replace the old ones."`
+	SecurityKey      optional[string]        `json:"security_key,omitzero" secret:"value" doc:"Sent back with every delivery where the profile uses one. It is never shown."`
+	Headers          optional[headerMap]     `json:"headers,omitzero" secret:"members" doc:"Sent with every delivery where the profile allows it; they replace the old ones."`
 	SubscriptionType string                  `json:"subscription_type,omitempty" enum:"webhook"`
 	Filter           optional[string]        `json:"filter,omitzero" maxLength:"4096" doc:"A CEL expression over type, payload and entity_id that is true for the events to get, such as payload.amount > 100. One that needs a member which the payload lacks is not true for it; one that cannot be evaluated otherwise (a string compared with a number, too much work) lets the event through. It knows has, all, exists and exists_one, and no map or filter."`
 	Delivery         optional[deliveryKnobs] `json:"delivery,omitzero" doc:"Knobs of the profile, changed for this subscription; they replace the old ones as a whole."`

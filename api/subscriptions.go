@@ -28,6 +28,7 @@ func (s *server) createSubscription(ctx context.Context, c *call, in *subscripti
 	if made != nil {
 		sub.Secrets.Signing, sub.PublicKey = []models.SigningSecret{made.secret}, made.public
 	}
+	c.concerns(subjectSubscription, sub.ID)
 	if err := s.Store.CreateSubscription(ctx, sub, p.SubscriptionLimit); err != nil {
 		return NewSubscription{}, err
 	}
@@ -161,6 +162,7 @@ func addEventTypes(p *profiles.Profile, sub *models.Subscription, given []typeNa
 }
 
 func (s *server) removeSubscriptionEvent(ctx context.Context, c *call) error {
+	c.note("event_type", c.path("type"))
 	_, err := s.updateSubscription(ctx, c, func(p *profiles.Profile, sub *models.Subscription) error {
 		name, err := p.ResolvePattern(c.path("type"))
 		place := slices.Index(sub.EventTypes, name)

@@ -84,6 +84,11 @@ func CreateKey(ctx context.Context, cfg config.Config, role, applicationID, name
 	if applicationID != "" {
 		row.ApplicationID = &applicationID
 	}
+	action := "create-deployment-key"
+	if applicationID != "" {
+		action = "create-key"
+	}
+	ctx = audited(ctx, action, row)
 	return key.Text, withStore(ctx, cfg, nil, func(s *store.Store) error { return s.CreateKey(ctx, row) })
 }
 
@@ -101,5 +106,19 @@ func ListKeys(ctx context.Context, cfg config.Config, applicationID string) (key
 
 // RevokeKey ends a key.
 func RevokeKey(ctx context.Context, cfg config.Config, id string) error {
-	return withStore(ctx, cfg, nil, func(s *store.Store) error { return s.RevokeKey(ctx, id) })
+	return withStore(ctx, cfg, nil, func(s *store.Store) error {
+		key, err := s.Key(ctx, id)
+		if err != nil {
+			return err
+		}
+		return s.RevokeKey(audited(ctx, "revoke-key", key), id)
+	})
+}
+
+// audited makes what is done to the key under ctx an entry in the audit log, as the API's own actions are.
+func audited(ctx context.Context, action string, key *models.Key) context.Context {
+	return models.WithAudit(ctx, &models.AuditEntry{
+		ID: models.NewID(), Actor: models.ActorOperator, Role: models.RoleOperator, ApplicationID: key.ApplicationID,
+		Action: action, SubjectType: "key", SubjectID: key.ID, CreatedAt: time.Now().UTC(),
+	})
 }

@@ -170,9 +170,10 @@ func (s *Store) postgres() bool { return s.dialect == migrations.Postgres }
 // read gives a handle for queries outside a transaction.
 func (s *Store) read(ctx context.Context) *gorm.DB { return s.reader.WithContext(ctx) }
 
-// write runs fn in one durable transaction: when it returns nil, the commit has reached the disk.
+// write runs fn in one durable transaction: when it returns nil, the commit has reached the disk, and with it the audit
+// entry of models.WithAudit.
 func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
-	return s.transact(ctx, true, fn)
+	return s.transact(ctx, true, audited(ctx, fn))
 }
 
 // writeRelaxed is write without waiting for the disk: a power cut may take the newest of these back, never part of

@@ -61,6 +61,9 @@ func databases() map[string][]group {
 			{"applications", applications},
 			{"keys", keys},
 			{"stats", stats},
+			{"audit", audit},
+			{"audited methods", auditedMethods},
+			{"audit log", auditList},
 		},
 		"dispatch": {
 			{"invocations", dispatches},
