@@ -14,8 +14,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// guard authorises a request before anything of it is parsed: who is it (401), is there what the path names, for
-// them (404), may they (403). The handler gets what was found.
+// guard authorises a request before anything of it is parsed: who is it (401), do they ask too often (429), is there
+// what the path names, for them (404), may they (403). The handler gets what was found.
 func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		g := humagin.Unwrap(ctx)
@@ -52,8 +52,15 @@ func (s *server) authorise(ctx context.Context, r route, c *call) error {
 		return err
 	}
 	c.principal = principal
-	if err := s.find(ctx, r.scope, c); err != nil {
+	if err := s.takeOfKey(principal); err != nil {
 		return err
+	}
+	absent := s.find(ctx, r.scope, c)
+	if err := s.takeOfApplication(c); err != nil {
+		return err
+	}
+	if absent != nil {
+		return absent
 	}
 	if !r.allows(principal) {
 		return models.Errorf(models.CodeForbidden, "a key with role %s may not do this", principal.Role)

@@ -34,6 +34,9 @@ type Dependencies struct {
 	OperatorDigest []byte
 	// CursorKey authenticates cursors: 32 bytes or more, the same in every API process of a deployment.
 	CursorKey []byte
+	// RateLimitKey and RateLimitApplication are how many requests per second this process takes of one key, and for one
+	// application; 0 = any number.
+	RateLimitKey, RateLimitApplication float64
 	// Checks are what /readyz asks, by dependency; each is given two seconds. At least the database is there.
 	Checks map[string]func(context.Context) error
 	// SourceIPs is what GET /v1/source-ips tells.

@@ -24,7 +24,8 @@ const (
 	maxRequestID = 128
 )
 
-// server is the API. It has no state of its own but the last uses of keys that are being written down.
+// server is the API. It has no state of its own but the last uses of keys that are being written down, and how often
+// who asked lately.
 type server struct {
 	Dependencies
 	cursors cursors
@@ -32,6 +33,8 @@ type server struct {
 	huma    huma.API
 	spec    []byte
 	uses    chan struct{}
+	// keyLimits and applicationLimits bound the requests per second.
+	keyLimits, applicationLimits *limits
 }
 
 // New builds the API's handler.
@@ -40,7 +43,11 @@ func New(d Dependencies) (http.Handler, error) {
 		return nil, err
 	}
 	d.setDefaults()
-	s := &server{Dependencies: d, cursors: cursors{key: d.CursorKey}, uses: make(chan struct{}, maxUses)}
+	s := &server{
+		Dependencies: d, cursors: cursors{key: d.CursorKey}, uses: make(chan struct{}, maxUses),
+		keyLimits:         newLimits(d.RateLimitKey, maxLimiters),
+		applicationLimits: newLimits(d.RateLimitApplication, maxLimiters),
+	}
 	if err := s.setUp(); err != nil {
 		return nil, err
 	}

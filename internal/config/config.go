@@ -35,6 +35,9 @@ type Config struct {
 	SourceIPsProduction []string `name:"source-ips-production" env:"POSTHORN_SOURCE_IPS_PRODUCTION" help:"Addresses that /v1/source-ips publishes for production."`
 	SourceIPsDemo       []string `name:"source-ips-demo" env:"POSTHORN_SOURCE_IPS_DEMO" help:"Addresses that /v1/source-ips publishes for demo."`
 
+	RateLimitKey         float64 `env:"POSTHORN_RATE_LIMIT_KEY" help:"Requests per second that each API process takes of one key, the operator key included; more get 429. 0 or unset: any number."`
+	RateLimitApplication float64 `env:"POSTHORN_RATE_LIMIT_APPLICATION" help:"Requests per second that each API process takes for one application, whatever their key; more get 429. 0 or unset: any number."`
+
 	ProfilesDir string `env:"POSTHORN_PROFILES_DIR" help:"Folder with more profiles (*.yaml)."`
 
 	LogLevel  string `env:"POSTHORN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
@@ -44,6 +47,9 @@ type Config struct {
 // minOperatorKey is the least length of an operator key (contract.md section 2).
 const minOperatorKey = 32
 
+// maxRateLimit is more than one process can answer, per second.
+const maxRateLimit = 1_000_000
+
 // Validate names everything that is wrong, each by its flag and variable.
 func (c *Config) Validate() error {
 	var faults []string
@@ -52,6 +58,14 @@ func (c *Config) Validate() error {
 	}
 	if c.OperatorKey != "" && len(c.OperatorKey) < minOperatorKey {
 		add("--operator-key (POSTHORN_OPERATOR_KEY)", "must be %d characters or more", minOperatorKey)
+	}
+	for name, limit := range map[string]float64{
+		"--rate-limit-key (POSTHORN_RATE_LIMIT_KEY)":                 c.RateLimitKey,
+		"--rate-limit-application (POSTHORN_RATE_LIMIT_APPLICATION)": c.RateLimitApplication,
+	} {
+		if !(limit >= 0 && limit <= maxRateLimit) { // NaN is neither
+			add(name, "must be 0 to %d requests per second", maxRateLimit)
+		}
 	}
 	for _, cidr := range c.EgressAllowCIDRs {
 		if _, err := netip.ParsePrefix(cidr); err != nil {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"math"
 	"os"
 	"testing"
 
@@ -35,11 +36,13 @@ func TestDocumentedFlagsAreTheRealOnes(t *testing.T) {
 func TestValidateNamesFlagAndVariable(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]config.Config{
-		"--operator-key (POSTHORN_OPERATOR_KEY)":               {OperatorKey: "short"},
-		"--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)":   {EgressAllowCIDRs: []string{"10.0.0.0"}},
-		"--source-ips-demo (POSTHORN_SOURCE_IPS_DEMO)":         {SourceIPsDemo: []string{"localhost"}},
-		"--egress-bind-address (POSTHORN_EGRESS_BIND_ADDRESS)": {EgressBindAddress: "eth0"},
-		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":         {TemporalUIURL: "ui"},
+		"--operator-key (POSTHORN_OPERATOR_KEY)":                     {OperatorKey: "short"},
+		"--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)":         {EgressAllowCIDRs: []string{"10.0.0.0"}},
+		"--source-ips-demo (POSTHORN_SOURCE_IPS_DEMO)":               {SourceIPsDemo: []string{"localhost"}},
+		"--egress-bind-address (POSTHORN_EGRESS_BIND_ADDRESS)":       {EgressBindAddress: "eth0"},
+		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":               {TemporalUIURL: "ui"},
+		"--rate-limit-key (POSTHORN_RATE_LIMIT_KEY)":                 {RateLimitKey: math.NaN()},
+		"--rate-limit-application (POSTHORN_RATE_LIMIT_APPLICATION)": {RateLimitApplication: -1},
 	} {
 		require.ErrorContains(t, c.Validate(), want)
 	}
