@@ -21,10 +21,10 @@ func limitedWorld(t *testing.T, perKey, perApplication float64) (*world, *clock)
 }
 
 // rush asks until it is refused, and returns how many answers there were before and after how long to come again.
-func (w *world) rush(key, path string) (answered int, retryAfter string) {
+func (w *world) rush(key string) (answered int, retryAfter string) {
 	w.t.Helper()
 	for range 100 {
-		out := w.do(key, "GET", path, "")
+		out := w.do(key, "GET", anywhere, "")
 		if out.status == 429 {
 			out.problem(429, models.CodeRateLimited)
 			return answered, out.header.Get("Retry-After")
@@ -38,7 +38,7 @@ func (w *world) rush(key, path string) (answered int, retryAfter string) {
 func TestNobodyIsLimitedUnlessItIsSet(t *testing.T) {
 	t.Parallel()
 	w, _ := limitedWorld(t, 0, 0)
-	answered, _ := w.rush(operatorKey, anywhere)
+	answered, _ := w.rush(operatorKey)
 	require.Equal(t, 100, answered)
 }
 
@@ -49,16 +49,16 @@ func TestEachKeyHasItsRate(t *testing.T) {
 	one, other := w.key(app, "member"), w.key(app, "member") // with the application, three requests of the operator
 	w.op("GET", anywhere, "").problem(429, models.CodeRateLimited)
 	for _, key := range []string{one, other} {
-		answered, retryAfter := w.rush(key, anywhere)
+		answered, retryAfter := w.rush(key)
 		require.Equal(t, []any{3, "1"}, []any{answered, retryAfter})
 	}
 	w.do("", "GET", "/healthz", "").is(200)
 	w.do("", "GET", anywhere, "").problem(401, models.CodeUnauthenticated)
 	time0.advance(time.Second / 3)
-	answered, _ := w.rush(one, anywhere)
+	answered, _ := w.rush(one)
 	require.Equal(t, 1, answered, "a refused request takes nothing")
 	time0.advance(time.Hour)
-	answered, _ = w.rush(one, anywhere)
+	answered, _ = w.rush(one)
 	require.Equal(t, 3, answered, "no more than a second's worth is saved up")
 	require.Empty(t, w.log.String())
 }

@@ -96,6 +96,7 @@ func auditedMethods(t *testing.T, w *world) {
 	t.Helper()
 	app, sub, first := w.fired(t)
 	second, third := w.fire(t, app, sub), w.fire(t, app, sub)
+	thirdEvent := *w.invocation(t, third).EventID
 	key, job := w.key(t, &app.ID), w.startJob(t, app, listing(first))
 	for action, change := range map[string]func(ctx context.Context) error{
 		"CreateApplication": func(ctx context.Context) error {
@@ -125,7 +126,7 @@ func auditedMethods(t *testing.T, w *world) {
 			_, err := w.ChangeJob(ctx, job, models.JobPause)
 			return err
 		},
-		"CancelEvent": func(ctx context.Context) error { return w.CancelEvent(ctx, *w.invocation(t, third).EventID) },
+		"CancelEvent": func(ctx context.Context) error { return w.CancelEvent(ctx, thirdEvent) },
 		"CreateTest": func(ctx context.Context) error {
 			test := invocationOf(&models.Event{ApplicationID: app.ID}, sub, spec(t), w.now())
 			test.EventID = nil
