@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
@@ -40,11 +41,14 @@ func TestValidateNamesFlagAndVariable(t *testing.T) {
 		"--source-ips-demo (POSTHORN_SOURCE_IPS_DEMO)":         {SourceIPsDemo: []string{"localhost"}},
 		"--egress-bind-address (POSTHORN_EGRESS_BIND_ADDRESS)": {EgressBindAddress: "eth0"},
 		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":         {TemporalUIURL: "ui"},
+		"--retention (POSTHORN_RETENTION)":                     {Retention: time.Hour - 1},
 	} {
 		require.ErrorContains(t, c.Validate(), want)
 	}
 	require.NotContains(t, (&config.Config{OperatorKey: "secret-text"}).Validate().Error(), "secret-text")
 	require.NoError(t, (&config.Config{}).Validate())
+	require.ErrorContains(t, (&config.Config{Retention: -time.Hour}).Validate(), "POSTHORN_RETENTION")
+	require.NoError(t, (&config.Config{Retention: time.Hour}).Validate())
 }
 
 func TestDatabaseDefaultsToAFileInTheDataFolder(t *testing.T) {
