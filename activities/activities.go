@@ -50,8 +50,8 @@ type Activities struct {
 	Purger     Purger
 	// Retention is how long things are kept after the last that happened to them; 0 = for ever.
 	Retention time.Duration
-	Sender     Sender
-	Observer   Observer
+	Sender    Sender
+	Observer  Observer
 	// Owner is the worker's boot id, under which it claims.
 	Owner string
 	// Wake tells the dispatcher that a settlement left something for it; it must not block.

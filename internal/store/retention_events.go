@@ -206,4 +206,3 @@ func (p *purge) removeKeys(tx *gorm.DB, removed []models.Invocation) error {
 	return tx.Exec("DELETE FROM ordering_keys WHERE id IN ? AND head IS NULL"+
 		" AND NOT EXISTS (SELECT 1 FROM invocations WHERE ordering_key = ordering_keys.id)", list).Error
 }
-

@@ -44,7 +44,7 @@ func (p *purge) subscriptions(tx *gorm.DB) (int, bool, error) {
 	var ids []string
 	err := tx.Raw("SELECT id FROM subscriptions WHERE deleted_at < ?"+
 		" AND NOT EXISTS (SELECT 1 FROM invocations WHERE subscription_id = subscriptions.id)"+
-		" ORDER BY id LIMIT ?"+p.skipLockedRows(), p.before, p.limit).Scan(&ids).Error
+		" ORDER BY deleted_at LIMIT ?"+p.skipLockedRows(), p.before, p.limit).Scan(&ids).Error
 	if err != nil || len(ids) == 0 {
 		return 0, false, err
 	}
