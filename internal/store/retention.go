@@ -21,10 +21,14 @@ type purge struct {
 	limit  int
 }
 
-// purgePhase removes one batch; more says that another of the phase is to follow, from next on.
+// batch removes one batch of a phase; more says that another of it is to follow, from next on.
+type batch func(p *purge, ctx context.Context, from models.PurgeCursor) (
+	removed int, next models.PurgeCursor, more bool, err error,
+)
+
 type purgePhase struct {
 	name models.PurgePhase
-	run  func(p *purge, ctx context.Context, from models.PurgeCursor) (removed int, next models.PurgeCursor, more bool, err error)
+	run  batch
 }
 
 func purgePhases() []purgePhase {
@@ -71,10 +75,10 @@ func (s *Store) Purge(
 }
 
 // inOne makes a phase of what needs no cursor: what one batch finds, it removes.
-func inOne(
-	run func(p *purge, tx *gorm.DB) (int, bool, error),
-) func(*purge, context.Context, models.PurgeCursor) (int, models.PurgeCursor, bool, error) {
-	return func(p *purge, ctx context.Context, from models.PurgeCursor) (removed int, _ models.PurgeCursor, more bool, err error) {
+func inOne(run func(p *purge, tx *gorm.DB) (int, bool, error)) batch {
+	return func(p *purge, ctx context.Context, from models.PurgeCursor) (
+		removed int, _ models.PurgeCursor, more bool, err error,
+	) {
 		err = p.store.writeRelaxed(ctx, func(tx *gorm.DB) error {
 			removed, more, err = run(p, tx)
 			return err
