@@ -26,6 +26,12 @@ type Jobs interface {
 	ClaimJob(ctx context.Context, owner, id string) (*models.JobStep, error)
 }
 
+// Purger removes what is older than the retention.
+type Purger interface {
+	// Purge removes one batch, of at most limit rows and what goes with them.
+	Purge(ctx context.Context, before time.Time, from models.PurgeCursor, limit int) (models.PurgeStep, error)
+}
+
 // Sender sends one attempt and judges the answer. It ends within the Spec's timeout and never fails: what goes
 // wrong is in the result.
 type Sender interface {
@@ -41,8 +47,11 @@ type Observer interface {
 type Activities struct {
 	Gatekeeper Gatekeeper
 	Jobs       Jobs
-	Sender     Sender
-	Observer   Observer
+	Purger     Purger
+	// Retention is how long things are kept after the last that happened to them; 0 = for ever.
+	Retention time.Duration
+	Sender    Sender
+	Observer  Observer
 	// Owner is the worker's boot id, under which it claims.
 	Owner string
 	// Wake tells the dispatcher that a settlement left something for it; it must not block.

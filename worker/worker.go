@@ -53,11 +53,13 @@ func New(c client.Client, a *activities.Activities, o Options) sdkworker.Worker 
 func Register(r sdkworker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: workflows.DeliverName})
 	r.RegisterWorkflowWithOptions(workflows.RedeliverJob, workflow.RegisterOptions{Name: workflows.RedeliverJobName})
+	r.RegisterWorkflowWithOptions(workflows.Retention, workflow.RegisterOptions{Name: workflows.RetentionName})
 	for name, fn := range map[string]any{
 		workflows.ActivityFirstAttempts: a.FirstAttempts,
 		workflows.ActivityAttempt:       a.Attempt,
 		workflows.ActivityRedeliver:     a.Redeliver,
 		workflows.ActivityRedeliverStep: a.RedeliverStep,
+		workflows.ActivityPurge:         a.Purge,
 	} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}

@@ -35,8 +35,8 @@ func TestEverythingIsRegisteredUnderItsLastingName(t *testing.T) {
 
 	worker.Register(r, &activities.Activities{})
 
-	require.Equal(t, []string{"Deliver", "RedeliverJob"}, r.workflows)
-	require.ElementsMatch(t, []string{"FirstAttempts", "Attempt", "Redeliver", "RedeliverStep"}, r.activities)
+	require.Equal(t, []string{"Deliver", "RedeliverJob", "Retention"}, r.workflows)
+	require.ElementsMatch(t, []string{"FirstAttempts", "Attempt", "Redeliver", "RedeliverStep", "Purge"}, r.activities)
 }
 
 func TestWorkerIsMadeWithoutOptions(t *testing.T) {
@@ -56,4 +56,5 @@ func TestNamesThatOpenWorkflowsCarryStayTheSame(t *testing.T) {
 	require.Equal(t, "event/e/2", workflows.EventWorkflowID("e", 1))
 	require.Equal(t, "job/j", workflows.JobWorkflowID("j"))
 	require.Equal(t, "invocation/i", workflows.InvocationWorkflowID("i"))
+	require.Equal(t, "posthorn-retention", workflows.RetentionID)
 }

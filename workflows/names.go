@@ -17,6 +17,7 @@ const TaskQueue = "posthorn"
 const (
 	DeliverName      = "Deliver"
 	RedeliverJobName = "RedeliverJob"
+	RetentionName    = "Retention"
 )
 
 // The names of the activities; see package activities.
@@ -25,6 +26,7 @@ const (
 	ActivityAttempt       = "Attempt"
 	ActivityRedeliver     = "Redeliver"
 	ActivityRedeliverStep = "RedeliverStep"
+	ActivityPurge         = "Purge"
 )
 
 // The signals that Deliver takes.
@@ -77,6 +79,12 @@ func InvocationWorkflowID(invocationID string) string { return "invocation/" + i
 
 // JobWorkflowID is the workflow of a bulk redelivery.
 func JobWorkflowID(jobID string) string { return "job/" + jobID }
+
+// RetentionID is the Temporal Schedule that starts Retention, and what the ids of its workflows begin with.
+const RetentionID = "posthorn-retention"
+
+// RetentionEvery is how often the schedule starts a round; one that is due while the last still runs is left out.
+const RetentionEvery = time.Hour
 
 // The search attributes by which operators find a delivery in the Temporal UI. Customers' text stays out of them.
 //

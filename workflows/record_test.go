@@ -53,6 +53,7 @@ func TestRecord(t *testing.T) {
 	t.Cleanup(c.Close)
 	recordAll(t, c, plays())
 	recordAll(t, c, jobPlays())
+	recordAll(t, c, retentionPlays())
 }
 
 func recordAll(t *testing.T, c client.Client, plays map[string]func(*recorder) string) {

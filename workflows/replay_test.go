@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,9 @@ func recordedPaths() []string {
 func recordedJobPaths() []string {
 	return []string{"job_completed", "job_paused", "job_cancelled"}
 }
+
+// recordedRetentionPaths are those of Retention.
+func recordedRetentionPaths() []string { return []string{"retention"} }
 
 func historyFile(path string) string { return filepath.Join("testdata", path+".json") }
 
@@ -61,6 +65,17 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, replayOf(workflows.RedeliverJobName, workflows.RedeliverJob, historyFile(path)))
 		})
 	}
+	for _, path := range recordedRetentionPaths() {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			require.FileExists(t, historyFile(path))
+			require.NoError(t, replayOf(workflows.RetentionName, workflows.Retention, historyFile(path)))
+		})
+	}
+}
+
+func everyRecordedPath() []string {
+	return slices.Concat(recordedPaths(), recordedJobPaths(), recordedRetentionPaths())
 }
 
 func TestEveryHistoryIsReplayed(t *testing.T) {
@@ -71,7 +86,7 @@ func TestEveryHistoryIsReplayed(t *testing.T) {
 	for _, file := range files {
 		recorded = append(recorded, strings.TrimSuffix(filepath.Base(file), ".json"))
 	}
-	require.ElementsMatch(t, append(recordedPaths(), recordedJobPaths()...), recorded)
+	require.ElementsMatch(t, everyRecordedPath(), recorded)
 }
 
 func TestReplayNoticesAChangedWorkflow(t *testing.T) {
@@ -116,9 +131,22 @@ func TestReplayNoticesAChangedJob(t *testing.T) {
 	}
 }
 
+func TestReplayNoticesAChangedRetention(t *testing.T) {
+	t.Parallel()
+	impatient := func(ctx workflow.Context, in workflows.RetentionInput) (*workflows.RetentionResult, error) {
+		if err := workflow.Sleep(ctx, time.Second); err != nil {
+			return nil, err
+		}
+		return workflows.Retention(ctx, in)
+	}
+	for _, path := range recordedRetentionPaths() {
+		require.Error(t, replayOf(workflows.RetentionName, impatient, historyFile(path)), path)
+	}
+}
+
 func TestHistoriesNameNoMachine(t *testing.T) {
 	t.Parallel()
-	for _, path := range append(recordedPaths(), recordedJobPaths()...) {
+	for _, path := range everyRecordedPath() {
 		text, err := os.ReadFile(historyFile(path))
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {

@@ -52,7 +52,8 @@ func (a *App) startWorker(ctx context.Context) error {
 		return fmt.Errorf("register worker: %w", err)
 	}
 	acts := &activities.Activities{
-		Gatekeeper: a.store, Jobs: a.store, Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
+		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Retention: a.cfg.Retention,
+		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
 		Wake: func() { a.wake() }, Now: time.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
@@ -66,6 +67,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	}
 	a.onStop("worker", func(context.Context) error { w.Stop(); return nil })
 	a.startDispatcher(ctx)
+	a.background(ctx, "schedule of the retention", a.scheduleRetention)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Config is everything that can be set. The tags are kong's; an environment variable wins over the default, a flag
@@ -40,6 +41,8 @@ type Config struct {
 
 	ProfilesDir string `env:"POSTHORN_PROFILES_DIR" help:"Folder with more profiles (*.yaml)."`
 
+	Retention time.Duration `env:"POSTHORN_RETENTION" default:"720h" help:"How long events, their payloads and logs are kept after the last thing that happened to them; an open delivery keeps them longer. 1h or more; 0 keeps them for ever."`
+
 	LogLevel  string `env:"POSTHORN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	LogFormat string `env:"POSTHORN_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: ${enum}."`
 }
@@ -49,6 +52,9 @@ const minOperatorKey = 32
 
 // maxRateLimit is more than one process can answer, per second.
 const maxRateLimit = 1_000_000
+
+// minRetention is the least retention other than none: longer than any attempt, and than clocks differ.
+const minRetention = time.Hour
 
 // Validate names everything that is wrong, each by its flag and variable.
 func (c *Config) Validate() error {
@@ -91,6 +97,9 @@ func (c *Config) Validate() error {
 		if u, err := url.Parse(c.TemporalUIURL); err != nil || u.Host == "" {
 			add("--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)", "is not an absolute URL")
 		}
+	}
+	if c.Retention != 0 && c.Retention < minRetention {
+		add("--retention (POSTHORN_RETENTION)", "must be 1h or more, or 0 to keep everything")
 	}
 	if len(faults) == 0 {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
@@ -43,11 +44,14 @@ func TestValidateNamesFlagAndVariable(t *testing.T) {
 		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":               {TemporalUIURL: "ui"},
 		"--rate-limit-key (POSTHORN_RATE_LIMIT_KEY)":                 {RateLimitKey: math.NaN()},
 		"--rate-limit-application (POSTHORN_RATE_LIMIT_APPLICATION)": {RateLimitApplication: -1},
+		"--retention (POSTHORN_RETENTION)":                           {Retention: time.Hour - 1},
 	} {
 		require.ErrorContains(t, c.Validate(), want)
 	}
 	require.NotContains(t, (&config.Config{OperatorKey: "secret-text"}).Validate().Error(), "secret-text")
 	require.NoError(t, (&config.Config{}).Validate())
+	require.ErrorContains(t, (&config.Config{Retention: -time.Hour}).Validate(), "POSTHORN_RETENTION")
+	require.NoError(t, (&config.Config{Retention: time.Hour}).Validate())
 }
 
 func TestDatabaseDefaultsToAFileInTheDataFolder(t *testing.T) {

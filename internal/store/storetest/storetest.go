@@ -100,6 +100,12 @@ func databases() map[string][]group {
 			{"course", jobCourse},
 			{"dispatch", jobDispatches},
 		},
+		"retention": {
+			{"ended", retained},
+			{"open", retainedOpen},
+			{"the rest", retainedRest},
+			{"order", retainedOrder},
+		},
 		"order": {
 			{"a queue's places", queuePlaces},
 			{"a queue's claims", queueClaims},
