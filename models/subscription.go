@@ -144,3 +144,11 @@ type SubscriptionStats struct {
 	// LatenciesMS are how long its latest attempts took, in milliseconds, ascending.
 	LatenciesMS []int64
 }
+
+// Queues is the state of all FIFO queues together.
+type Queues struct {
+	// Depth is how many invocations wait behind a head.
+	Depth int
+	// HeadAge is how long ago the oldest head was accepted; 0 = there is none.
+	HeadAge time.Duration
+}

@@ -151,6 +151,7 @@ func (a *App) buildParts(context.Context) error {
 	}
 	a.resolver = ingest.NewResolver(registry, a.store, time.Now)
 	a.metrics = observe.NewMetrics(a.logger)
+	a.metrics.WatchQueues(a.store.Queues, time.Now)
 	guard, err := egressConfig(a.cfg, a.roles)
 	if err != nil {
 		return err

@@ -43,3 +43,19 @@ func (s *Store) countInvocations(db *gorm.DB, id string, stats *models.Subscript
 	}
 	return err
 }
+
+// Queues sums the FIFO queues of all subscriptions up.
+func (s *Store) Queues(ctx context.Context) (models.Queues, error) {
+	var queues models.Queues
+	err := s.read(ctx).Raw("SELECT COUNT(*) FROM invocations WHERE status = 'queued'").Scan(&queues.Depth).Error
+	if err != nil {
+		return models.Queues{}, translate(err)
+	}
+	var oldest *int64
+	err = s.read(ctx).Raw("SELECT MIN(created_at) FROM ordering_keys JOIN invocations ON invocations.id = head" +
+		" WHERE head IS NOT NULL").Scan(&oldest).Error
+	if err == nil && oldest != nil {
+		queues.HeadAge = max(0, s.now().Sub(fromMicros(*oldest)))
+	}
+	return queues, translate(err)
+}

@@ -65,3 +65,34 @@ func stats(t *testing.T, w *world) {
 		require.Empty(t, part)
 	})
 }
+
+func queues(t *testing.T, w *world) {
+	t.Helper()
+	w.quiet(t)
+	w.exec(t, "UPDATE ordering_keys SET head = NULL WHERE id <> ?", "")
+	read := func() models.Queues {
+		q, err := w.Queues(t.Context())
+		require.NoError(t, err)
+		return q
+	}
+	app := w.application(t)
+	w.fireMany(t, 3, app, w.subscription(t, app))
+	w.clock.Advance(time.Minute)
+	require.Equal(t, models.Queues{}, read(), "what is not ordered is in no queue")
+
+	first, second := w.line(t, fifo()), w.line(t, fifoByEntity())
+	started := w.now()
+	ids := first.fill(t, 3)
+	w.clock.Advance(2 * time.Second)
+	later := w.now()
+	second.put(t, about("a", 0))
+	second.put(t, about("b", 0))
+	second.put(t, about("b", 0))
+	w.clock.Advance(time.Second)
+	require.Equal(t, models.Queues{Depth: 3, HeadAge: w.now().Sub(started)}, read(), "of six in three queues")
+
+	first.deliver(t, ids[0])
+	require.Equal(t, models.Queues{Depth: 2, HeadAge: w.now().Sub(started)}, read(), "the next is as old")
+	first.deliver(t, ids[1:]...)
+	require.Equal(t, models.Queues{Depth: 1, HeadAge: w.now().Sub(later)}, read())
+}

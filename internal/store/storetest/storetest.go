@@ -112,6 +112,7 @@ func databases() map[string][]group {
 			{"a queue's next", queueRelease},
 			{"a queue's end", queueEnds},
 			{"a broken queue", queueHealed},
+			{"all queues", queues},
 			{"newest delivered", latestDelivered},
 			{"newest delivered by hand", latestByHand},
 			{"newest delivered, at random", latestAtRandom},
