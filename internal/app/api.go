@@ -62,7 +62,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 	return api.Dependencies{
 		Store: a.store,
 		Ingest: &ingest.Ingest{
-			Store: a.store, Profiles: a.resolver, Observer: a.metrics, Wake: a.wake, Local: a.local, Now: time.Now,
+			Store: a.store, Profiles: a.resolver, Observer: a.metrics, Wake: a.wake, Local: a.local, Now: a.store.Now,
 		},
 		Profiles:       a.resolver,
 		CheckURL:       a.egress.CheckURL,
@@ -76,6 +76,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 		TemporalUIURL:     a.cfg.TemporalUIURL,
 		TemporalNamespace: a.cfg.TemporalNS,
 		Wake:              a.wake,
+		Now:               a.store.Now,
 		Logger:            a.logger,
 		Version:           a.version,
 	}, nil

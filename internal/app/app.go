@@ -164,4 +164,9 @@ func (a *App) buildParts(context.Context) error {
 	return nil
 }
 
-func (a *App) sender() *delivery.Sender { return delivery.NewSender(a.egress, a.version) }
+// sender notes times that the gate compares, so it has the gate's clock.
+func (a *App) sender() *delivery.Sender {
+	sender := delivery.NewSender(a.egress, a.version)
+	sender.Now = a.store.Now
+	return sender
+}

@@ -54,7 +54,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	acts := &activities.Activities{
 		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Retention: a.cfg.Retention,
 		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
-		Wake: func() { a.wake() }, Now: time.Now, Logger: a.logger,
+		Wake: func() { a.wake() }, Now: a.store.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
 	a.background(ctx, "renewal of the lease", a.renew)
@@ -73,7 +73,7 @@ func (a *App) startWorker(ctx context.Context) error {
 
 func (a *App) startDispatcher(ctx context.Context) {
 	d := dispatch.New(dispatch.Options{
-		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: time.Now,
+		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: a.store.Now,
 		Unsearchable: len(a.temporal.missing) > 0,
 	})
 	a.wake, a.local = d.Wake, d

@@ -31,7 +31,7 @@ type Options struct {
 	URL string
 	// Keyring encrypts the subscribers' secrets.
 	Keyring *secret.Keyring
-	// Now is the clock; nil = time.Now.
+	// Now is the clock; nil = time.Now, on Postgres set by the database's: several processes look at the same leases.
 	Now func() time.Time
 	// MaxConnections bounds Postgres' pool; 0 = 20. SQLite has one writer and four readers.
 	MaxConnections int
@@ -50,6 +50,8 @@ type Store struct {
 	relaxed bool
 	keyring *secret.Keyring
 	now     func() time.Time
+	// closing ends what runs in the background.
+	closing context.CancelFunc
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
 	// set of knobs in use.
 	specs, storedSpecs sync.Map
@@ -57,10 +59,15 @@ type Store struct {
 
 // Open connects to the database. It does not touch the schema: see Migrate.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	return open(ctx, o, time.Now)
+}
+
+// open is Open on a machine whose clock is local.
+func open(ctx context.Context, o Options, local func() time.Time) (*Store, error) {
 	schema.RegisterSerializer("micros", microsSerializer{})
-	s := &Store{url: o.URL, keyring: o.Keyring, now: o.Now}
+	s := &Store{url: o.URL, keyring: o.Keyring, now: o.Now, closing: func() {}}
 	if s.now == nil {
-		s.now = time.Now
+		s.now = local
 	}
 	var err error
 	if path, ok := strings.CutPrefix(o.URL, "sqlite:"); ok {
@@ -71,12 +78,20 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Ping(ctx); err != nil {
+	err = s.Ping(ctx)
+	if err == nil && o.Now == nil && s.postgres() {
+		err = s.shareClock(ctx, local)
+	}
+	if err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return s, nil
 }
+
+// Now is the time by which leases, claims and due times are judged. Who writes a time that others compare takes it
+// from here.
+func (s *Store) Now() time.Time { return s.now() }
 
 // preparedStatements bounds the statements that a SQLite pool keeps prepared; lists of ids make many.
 const preparedStatements = 200
@@ -144,6 +159,7 @@ func openGorm(dialector gorm.Dialector, connections int, prepare bool) (*gorm.DB
 
 // Close closes every connection.
 func (s *Store) Close() {
+	s.closing()
 	for _, db := range []*gorm.DB{s.db, s.reader} {
 		if db == nil {
 			continue
