@@ -39,7 +39,7 @@ func TestALV5_AnEventIsASnapshot(t *testing.T) {
 		for _, body := range append(before, alviereBodies(t, second.await(1)[:1])...) {
 			require.Equal(t, event, body.UUID)
 			require.Equal(t, before[0].Date, body.Date)
-			require.Equal(t, entity, string(body.Entity))
+			require.Equal(t, entity, string(body.Entity)) //nolint:testifylint // byte for byte
 		}
 		for _, method := range []string{"PUT", "PATCH", "DELETE"} {
 			code, _ := w.raw(method, "/v1/events/"+event, []byte(`{"payload":{}}`), nil)

@@ -90,7 +90,7 @@ func TestARI15_EveryEventIsDateEventAndPayload(t *testing.T) {
 		require.NoError(t, json.Unmarshal(got.body, &body))
 		require.Equal(t, "2022-04-21T08:57:27.987Z", body.Date)
 		require.Equal(t, "loan.updated", body.Event)
-		require.Equal(t, payload, string(body.Payload))
+		require.Equal(t, payload, string(body.Payload)) //nolint:testifylint // byte for byte
 		require.Equal(t, "application/json", got.header.Get("Content-Type"))
 
 		accepted := w.publish(app, `{"type":"loan.updated","payload":{"id":"M"}}`)["created_at"]
