@@ -77,9 +77,11 @@ func TestControlHoldsWithoutTheVetting(t *testing.T) {
 func TestLocalhostNeedsOneAllowedFamilyAndNoResolver(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, answer(ok200))
-	c := newClient(t, Config{AllowCIDRs: prefixes("127.0.0.0/8"), AllowHTTP: true, Resolver: names{}})
-	require.Equal(t, 200, post(t, c, r.url("localhost")).StatusCode)
-	require.Equal(t, 200, post(t, c, r.url("LOCALHOST.")).StatusCode)
+	for _, host := range []string{"localhost", "LOCALHOST."} { // the receiver ends each connection, so none is used twice
+		c := newClient(t, Config{AllowCIDRs: prefixes("127.0.0.0/8"), AllowHTTP: true, Resolver: names{}})
+		got := post(t, c, r.url(host))
+		require.Equal(t, 200, got.StatusCode, "%+v", got.Failure)
+	}
 }
 
 func TestNamesAreLookedUpAbsolute(t *testing.T) {

@@ -6,10 +6,10 @@ CREATE INDEX jobs_by_end ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX subscriptions_deleted ON subscriptions (deleted_at) WHERE deleted_at IS NOT NULL;
 -- what goes with an invocation, and whether a key still has one
 CREATE INDEX commands_by_invocation ON commands (invocation_id);
-CREATE INDEX invocations_by_key ON invocations (ordering_key) WHERE ordering_key IS NOT NULL;
+CREATE INDEX invocations_ordered ON invocations (ordering_key) WHERE ordering_key IS NOT NULL;
 
 -- +goose Down
-DROP INDEX invocations_by_key;
+DROP INDEX invocations_ordered;
 DROP INDEX commands_by_invocation;
 DROP INDEX subscriptions_deleted;
 DROP INDEX jobs_by_end;
