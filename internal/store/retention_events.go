@@ -204,5 +204,6 @@ func (p *purge) removeKeys(tx *gorm.DB, removed []models.Invocation) error {
 		list = append(list, id)
 	}
 	return tx.Exec("DELETE FROM ordering_keys WHERE id IN ? AND head IS NULL"+
-		" AND NOT EXISTS (SELECT 1 FROM invocations WHERE ordering_key = ordering_keys.id)", list).Error
+		" AND NOT EXISTS (SELECT 1 FROM invocations WHERE subscription_id = ordering_keys.subscription_id"+
+		" AND ordering_key = ordering_keys.id)", list).Error
 }
