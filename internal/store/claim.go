@@ -98,14 +98,15 @@ type round struct {
 // newRound reads and locks the candidates. ordered says that their ordering keys may be locked now: on Postgres, that
 // they come first; without it, meeting an ordered candidate is errOrdered.
 func (s *Store) newRound(tx *gorm.DB, owner string, ids []string, ordered bool) (*round, error) {
-	r := &round{store: s, tx: tx, now: s.now().UTC(), owner: owner, events: map[string]*models.Event{}}
+	var keys map[string]*orderingKey
 	var err error
 	if ordered && s.postgres() {
-		if r.keys, err = s.lockKeys(tx, "id IN ?", ids); err != nil {
+		if keys, err = s.lockKeys(tx, "id IN ?", ids); err != nil {
 			return nil, err
 		}
 	}
-	if err := tx.Raw(candidateSQL+s.forUpdate("invocations"), ids).Scan(&r.candidates).Error; err != nil {
+	r, err := s.roundUnder(tx, owner, ids, keys)
+	if err != nil {
 		return nil, err
 	}
 	if r.keys == nil && slices.ContainsFunc(r.candidates, func(c candidate) bool { return c.OrderingKey != nil }) {
@@ -115,6 +116,12 @@ func (s *Store) newRound(tx *gorm.DB, owner string, ids []string, ordered bool) 
 		r.keys, err = s.lockKeys(tx, "id IN ?", ids)
 	}
 	return r, err
+}
+
+// roundUnder reads and locks candidates whose ordering keys the caller has locked; nil = it has not.
+func (s *Store) roundUnder(tx *gorm.DB, owner string, ids []string, keys map[string]*orderingKey) (*round, error) {
+	r := &round{store: s, tx: tx, now: s.now().UTC(), owner: owner, events: map[string]*models.Event{}, keys: keys}
+	return r, tx.Raw(candidateSQL+s.forUpdate("invocations"), ids).Scan(&r.candidates).Error
 }
 
 func (r *round) decideAll() ([]models.Gate, error) {

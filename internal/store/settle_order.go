@@ -63,7 +63,7 @@ func (s *Store) settleQueue(tx *gorm.DB, key *orderingKey, st models.Settlement,
 	if st.Owner == "" {
 		return nil
 	}
-	round, err := s.newRound(tx, st.Owner, []string{next}, true)
+	round, err := s.roundUnder(tx, st.Owner, []string{next}, map[string]*orderingKey{key.ID: key})
 	if err != nil {
 		return err
 	}
