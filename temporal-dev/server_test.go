@@ -18,6 +18,16 @@ import (
 )
 
 // TestServer is everything that can share a server.
+// The server's plugin has no setting for it: an upgrade that makes it differently has to be noticed.
+func TestServerKeepsItsStatementsPrepared(t *testing.T) {
+	t.Parallel()
+	s := start(t, temporaldev.Options{Dir: t.TempDir(), Address: "127.0.0.1:0", UIAddress: temporaldev.UIOff})
+	main, visibility, err := s.KeepsStatements()
+	require.NoError(t, err)
+	require.True(t, main)
+	require.True(t, visibility)
+}
+
 func TestServer(t *testing.T) {
 	t.Parallel()
 	s := start(t, options(t.TempDir()))

@@ -114,6 +114,11 @@ func (f storeFiles) checkpoint() error {
 
 // prepareStore makes the two files ready for a server: tables, namespace, indexes.
 func prepareStore(ctx context.Context, store *config.Persistence, o Options) error {
+	for _, name := range []string{store.DefaultStore, store.VisibilityStore} {
+		if err := keepStatements(store.DataStores[name].SQL); err != nil {
+			return err
+		}
+	}
 	if err := createMainSchema(store.DataStores[store.DefaultStore].SQL); err != nil {
 		return err
 	}

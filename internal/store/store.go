@@ -21,6 +21,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/posthorn/posthorn/internal/secret"
+	"github.com/posthorn/posthorn/internal/stmtcache"
 	"github.com/posthorn/posthorn/migrations"
 	"github.com/posthorn/posthorn/models"
 )
@@ -93,7 +94,8 @@ func open(ctx context.Context, o Options, local func() time.Time) (*Store, error
 // from here.
 func (s *Store) Now() time.Time { return s.now() }
 
-// preparedStatements bounds the statements that a SQLite pool keeps prepared; lists of ids make many.
+// preparedStatements bounds the statements that a SQLite connection keeps prepared; lists of ids make many. (pgx keeps
+// its own.)
 const preparedStatements = 200
 
 // readConnections serve lists and look-ups beside SQLite's one writer.
@@ -103,11 +105,24 @@ func (s *Store) openSQLite(path string) error {
 	s.dialect = migrations.SQLite
 	s.writer = make(chan struct{}, 1)
 	var err error
-	if s.db, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "immediate")}, 1, true); err != nil {
+	if s.db, err = openSQLitePool(sqliteDSN(path, "immediate"), 1); err != nil {
 		return err
 	}
-	s.reader, err = openGorm(sqlite.Dialector{DriverName: "sqlite", DSN: sqliteDSN(path, "deferred")}, readConnections, true)
+	s.reader, err = openSQLitePool(sqliteDSN(path, "deferred"), readConnections)
 	return err
+}
+
+// openSQLitePool opens connections that keep their statements: GORM's own cache prepares them in every transaction anew.
+func openSQLitePool(dsn string, connections int) (*gorm.DB, error) {
+	pool, err := stmtcache.Open("sqlite", dsn, preparedStatements)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db, err := openGorm(sqlite.Dialector{Conn: pool}, connections)
+	if err != nil {
+		_ = pool.Close()
+	}
+	return db, err
 }
 
 func (s *Store) openPostgres(dsn string, connections int) error {
@@ -118,7 +133,7 @@ func (s *Store) openPostgres(dsn string, connections int) error {
 	if connections == 0 {
 		connections = 20
 	}
-	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections, false)
+	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections)
 	s.db, s.reader = db, db
 	return err
 }
@@ -136,14 +151,11 @@ func sqliteDSN(path, txlock string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query.Encode()
 }
 
-func openGorm(dialector gorm.Dialector, connections int, prepare bool) (*gorm.DB, error) {
+func openGorm(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
 	db, err := gorm.Open(dialector, &gorm.Config{
 		Logger:                 logger.Discard, // errors are returned; nobody needs them twice
 		SkipDefaultTransaction: true,           // every transaction here is explicit
-		// pgx keeps prepared statements itself; SQLite's driver would parse each one anew.
-		PrepareStmt:          prepare,
-		PrepareStmtMaxSize:   preparedStatements,
-		DisableAutomaticPing: true,
+		DisableAutomaticPing:   true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", hidePassword(err))
