@@ -26,6 +26,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"dev plus a built-in receiver: publishes sample events and shows their deliveries."`
 	API      apiCmd      `cmd:"" name:"api" help:"The API of a production deployment."`
 	Worker   workerCmd   `cmd:"" help:"A worker of a production deployment: dispatches and delivers."`
+	Health   healthCmd   `cmd:"" help:"Ask a running process whether it is ready; for the health checks of containers."`
 	Migrate  migrateCmd  `cmd:"" help:"The database schema, and Temporal's search attributes."`
 	Keys     keysCmd     `cmd:"" help:"API keys."`
 	Secrets  secretsCmd  `cmd:"" help:"Secrets at rest."`

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,4 +38,25 @@ func TestProfilesCheckNamesFileLineAndKnobOfEachFault(t *testing.T) {
 		file+":18: timeout must be 100ms to 60s\n"+file+":29: subscription_limit must be 1 to 100000")
 
 	require.ErrorIs(t, run([]string{"profiles", "check", filepath.Join(t.TempDir(), "absent.yaml")}), os.ErrNotExist)
+}
+
+func TestHealthIsThatOfTheProcessThatListens(t *testing.T) {
+	t.Parallel()
+	answers := http.StatusOK
+	process := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			answers = http.StatusNotFound
+		}
+		w.WriteHeader(answers)
+	}))
+	defer process.Close()
+	_, port, err := net.SplitHostPort(process.Listener.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, run([]string{"health", "--listen", "0.0.0.0:" + port}))
+	require.NoError(t, run([]string{"health", "--worker-listen", ":" + port}))
+	answers = http.StatusServiceUnavailable
+	require.ErrorContains(t, run([]string{"health", "--url", process.URL}), "503")
+	process.Close()
+	require.ErrorContains(t, run([]string{"health", "--url", process.URL}), "refused")
+	require.ErrorContains(t, run([]string{"health", "--listen", "nowhere"}), `"nowhere"`)
 }

@@ -1,86 +1,22 @@
 package api
 
 import (
-	"context"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
-	"strconv"
-	"sync"
-	"time"
 
 	swaggerui "github.com/swaggo/files/v2"
 
 	"github.com/posthorn/posthorn/models"
 )
 
-// Health is the answer of /healthz.
-type Health struct {
-	Status string `json:"status" example:"ok"`
-}
+func (s *server) healthz(w http.ResponseWriter, r *http.Request) { s.probes().healthz(w, r) }
 
-// Readiness is the answer of /readyz.
-type Readiness struct {
-	Status string            `json:"status" enum:"ok,unavailable"`
-	Checks map[string]string `json:"checks" doc:"Each dependency's state: ok or unavailable."`
-}
+func (s *server) readyz(w http.ResponseWriter, r *http.Request) { s.probes().readyz(w, r) }
 
-const (
-	stateOK          = "ok"
-	stateUnavailable = "unavailable"
-	// checkTimeout bounds each check of /readyz.
-	checkTimeout = 2 * time.Second
-)
-
-func (s *server) healthz(w http.ResponseWriter, r *http.Request) {
-	s.writeState(w, r, http.StatusOK, Health{Status: stateOK})
-}
-
-func (s *server) readyz(w http.ResponseWriter, r *http.Request) {
-	ready := Readiness{Status: stateOK, Checks: s.check(r.Context())}
-	for _, state := range ready.Checks {
-		if state != stateOK {
-			ready.Status = stateUnavailable
-		}
-	}
-	if ready.Status == stateOK {
-		s.writeState(w, r, http.StatusOK, ready)
-		return
-	}
-	w.Header().Set("Retry-After", strconv.Itoa(int(checkTimeout.Seconds())))
-	s.writeState(w, r, http.StatusServiceUnavailable, ready)
-}
-
-// check asks every dependency at the same time. Why one fails is for the log alone.
-func (s *server) check(ctx context.Context) map[string]string {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	var (
-		wg     sync.WaitGroup
-		mu     sync.Mutex
-		states = make(map[string]string, len(s.Checks))
-	)
-	for name, check := range s.Checks {
-		wg.Go(func() {
-			state := stateOK
-			if err := check(ctx); err != nil {
-				state = stateUnavailable
-				s.Logger.WarnContext(ctx, "not ready", "dependency", name, "error", err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			states[name] = state
-		})
-	}
-	wg.Wait()
-	return states
-}
-
-func (s *server) writeState(w http.ResponseWriter, r *http.Request, status int, state any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	s.write(r.Context(), w, state)
+func (s *server) probes() Probes {
+	return Probes{Checks: s.Checks, Metrics: s.Metrics, Logger: s.Logger}
 }
 
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) { s.Metrics.ServeHTTP(w, r) }

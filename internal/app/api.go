@@ -35,21 +35,40 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", a.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("%s cannot be listened on; choose another address with --listen (POSTHORN_LISTEN): %w",
-			a.cfg.Listen, err)
+	a.url, err = a.serve(ctx, "api", a.cfg.Listen, "--listen (POSTHORN_LISTEN)", handler)
+	return err
+}
+
+// startProbes serves /healthz, /readyz and /metrics of a process without an API, where it is to. That is before
+// anything else is started: a worker that waits for Temporal is alive, though not ready.
+func (a *App) startProbes(ctx context.Context) (err error) {
+	if a.roles.API || a.cfg.WorkerListen == "" {
+		return nil
 	}
-	a.url = "http://" + listener.Addr().String()
-	server := api.NewServer(a.cfg.Listen, handler)
+	probes := api.Probes{Checks: a.checks(), Metrics: a.metricsHandler(), Logger: a.logger}
+	a.probesURL, err = a.serve(ctx, "probes", a.cfg.WorkerListen, "--worker-listen (POSTHORN_WORKER_LISTEN)", probes.Handler())
+	return err
+}
+
+// serve answers HTTP at the address until Stop, and returns the URL. setting is where the address came from.
+func (a *App) serve(ctx context.Context, name, address, setting string, handler http.Handler) (string, error) {
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be listened on; choose another address with %s: %w", address, setting, err)
+	}
+	server := api.NewServer(address, handler)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.logger.Error("the API ended", "error", err)
+			a.logger.Error("HTTP ended", "server", name, "error", err)
 		}
 	}()
-	a.onStop("api", server.Shutdown)
-	return nil
+	a.onStop(name, server.Shutdown)
+	return "http://" + listener.Addr().String(), nil
+}
+
+func (a *App) metricsHandler() http.Handler {
+	return promhttp.HandlerFor(a.metrics.Registry(), promhttp.HandlerOpts{})
 }
 
 func (a *App) apiDependencies() (api.Dependencies, error) {
@@ -67,7 +86,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 		Profiles:       a.resolver,
 		CheckURL:       a.egress.CheckURL,
 		Verifier:       verifier{a.egress},
-		Metrics:        promhttp.HandlerFor(a.metrics.Registry(), promhttp.HandlerOpts{}),
+		Metrics:        a.metricsHandler(),
 		OperatorDigest: operator[:],
 		CursorKey:      cursorKey,
 		RateLimitKey:   a.cfg.RateLimitKey, RateLimitApplication: a.cfg.RateLimitApplication,
@@ -86,7 +105,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 func (a *App) checks() map[string]func(context.Context) error {
 	checks := map[string]func(context.Context) error{"database": a.store.Ping}
 	if a.roles.Worker {
-		checks["temporal"] = a.temporal.check
+		checks["temporal"] = a.checkTemporal
 	}
 	return checks
 }

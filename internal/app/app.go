@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/posthorn/posthorn/internal/config"
@@ -43,11 +44,15 @@ type App struct {
 	egress   *egress.Client
 	metrics  *observe.Metrics
 	temporal *temporalParts
+	// connected is temporal for those who look while the process starts.
+	connected atomic.Pointer[temporalParts]
 	// wake tells the dispatcher, here or in another process, of committed rows.
 	wake func()
 	// local is the dispatcher of this process; nil = none.
 	local ingest.Local
 	url   string
+	// probesURL is where a worker answers probes; "" = nowhere.
+	probesURL string
 	// stops end what was started, newest first.
 	stops []stop
 }
@@ -60,7 +65,9 @@ type stop struct {
 // Start builds and starts a process. When it fails, what was started is stopped again.
 func Start(ctx context.Context, cfg config.Config, roles Roles, version string, logger *slog.Logger) (*App, error) {
 	a := &App{cfg: cfg, roles: roles, version: version, logger: logger, owner: models.NewID(), wake: func() {}}
-	steps := []func(context.Context) error{a.prepare, a.openStore, a.buildParts, a.startTemporal, a.startWorker, a.startAPI}
+	steps := []func(context.Context) error{
+		a.prepare, a.openStore, a.buildParts, a.startProbes, a.startTemporal, a.startWorker, a.startAPI,
+	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopAfterFailure)
@@ -93,6 +100,9 @@ func (a *App) onStop(name string, end func(ctx context.Context) error) {
 
 // URL is where the API answers; "" without one.
 func (a *App) URL() string { return a.url }
+
+// ProbesURL is where a process without an API answers /healthz, /readyz and /metrics; "" = nowhere.
+func (a *App) ProbesURL() string { return a.probesURL }
 
 // OperatorKey is the configured or generated operator key.
 func (a *App) OperatorKey() string { return a.cfg.OperatorKey }

@@ -47,7 +47,11 @@ func (a *App) startTemporal(ctx context.Context) error {
 	}
 	a.onStop("temporal client", func(context.Context) error { c.Close(); return nil })
 	a.temporal = &temporalParts{client: c, namespace: options.Namespace}
-	return a.temporal.inspect(ctx)
+	if err := a.temporal.inspect(ctx); err != nil {
+		return err
+	}
+	a.connected.Store(a.temporal)
+	return nil
 }
 
 // temporalOptions starts the embedded server, or reads the SDK's own environment variables and files.
@@ -145,6 +149,15 @@ func RegisterSearchAttributes(ctx context.Context, cfg config.Config) ([]string,
 		return nil, fmt.Errorf("add search attributes: %w", err)
 	}
 	return missing, nil
+}
+
+// checkTemporal is what /readyz asks.
+func (a *App) checkTemporal(ctx context.Context) error {
+	temporal := a.connected.Load()
+	if temporal == nil {
+		return errors.New("temporal: not connected yet")
+	}
+	return temporal.check(ctx)
 }
 
 // check reports whether Temporal answers, and names the search attributes that its namespace lacks.

@@ -16,6 +16,8 @@ import (
 type Config struct {
 	Listen string `env:"POSTHORN_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 
+	WorkerListen string `env:"POSTHORN_WORKER_LISTEN" help:"Address of a worker's /healthz, /readyz and /metrics, without credentials. Default: none; a process with an API has them there."`
+
 	Data        string `env:"POSTHORN_DATA" default:"./data" help:"Folder for the embedded mode's files: databases, keys."`
 	DatabaseURL string `env:"POSTHORN_DATABASE_URL" help:"postgres://… or sqlite:FILE. Default: a SQLite file in the data folder; required by api, worker and migrate."`
 
