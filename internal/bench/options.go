@@ -39,6 +39,7 @@ type options struct {
 	timeout       time.Duration // of one run
 	binary        string        // "" = build it
 	databaseURL   string        // "" = SQLite in the run's data folder
+	sample        time.Duration // 0 = not
 	keep          bool
 }
 
@@ -59,6 +60,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long one run may take; what is missing then is lost")
 	flags.StringVar(&o.binary, "binary", "", "posthorn program to measure (default: go build -o bin/posthorn)")
 	flags.StringVar(&o.databaseURL, "database-url", "", "postgres://… (default: SQLite); its own server's CPU is not counted")
+	flags.DurationVar(&o.sample, "sample", 0, "for a soak: note memory, descriptors and goroutines so often; 0 = not")
 	flags.BoolVar(&o.keep, "keep", false, "keep each run's data folder and log")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -88,6 +90,8 @@ func (o *options) check() error {
 		return fmt.Errorf("-payload is %d to %d", minPayload, maxPayload)
 	case o.warmUp < 0 || o.warmUp > maxEvents || o.repeats < 1 || o.repeats > 100 || o.timeout <= 0:
 		return errors.New("-warmup, -repeats (1 to 100) or -timeout is out of range")
+	case o.sample < 0 || (o.sample > 0 && o.sample < time.Second):
+		return errors.New("-sample is 1s or more")
 	default:
 		return nil
 	}

@@ -54,6 +54,10 @@ type result struct {
 	BenchCPU   float64 `json:"bench_cpu_s"` // publisher and receiver, not in cpu_s
 	// Running is how many workflows had not closed a minute after the last delivery; their cost is not in cpu_s.
 	Running int `json:"running_workflows"`
+
+	// Samples and Drift are of a soak; a median has none.
+	Samples []sample `json:"samples,omitempty"`
+	Drift   *drift   `json:"drift,omitempty"`
 }
 
 // figures are what was measured, in one order for all results.
@@ -68,7 +72,7 @@ func (r *result) figures() []*float64 {
 // median is the median of each figure; of the counts it has the worst.
 func median(results []result) result {
 	m := results[0]
-	m.Run = "median"
+	m.Run, m.Samples, m.Drift = "median", nil, nil
 	for _, r := range results {
 		m.Deliveries = min(m.Deliveries, r.Deliveries)
 		m.Duplicates, m.Losses, m.Refused = max(m.Duplicates, r.Duplicates), max(m.Losses, r.Losses), max(m.Refused, r.Refused)
@@ -109,5 +113,16 @@ func table(out io.Writer, results []result) error {
 			r.AcceptP50, r.AcceptP95, r.AcceptP99, r.EndToEndP50, r.EndToEndP95, r.EndToEndP99, r.EndToEndMax,
 			r.CPUPer1000, r.MaxRSS)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if len(r.Samples) == 0 {
+			continue
+		}
+		if err := tableOfSamples(out, r.Samples, r.Drift); err != nil {
+			return err
+		}
+	}
+	return nil
 }

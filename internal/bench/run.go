@@ -59,12 +59,14 @@ func measure(ctx context.Context, o options, c *child, receiver *receiver) (resu
 	defer cancel()
 	l := newLoad(a, newLedger(o.events, o.subscriptions), o.warmUp, o.payload)
 	receiver.expect(l.ledger, o.warmUp)
+	samples := c.watch(ctx, o.sample)
 	if o.mode == modeOpen {
 		l.open(ctx, o.rate)
 	} else {
 		l.closed(ctx, o.concurrency)
 	}
 	l.delivered(ctx, o.subscriptions)
+	held := samples()
 	ours := ownCPU() - ourBefore
 	after, err := c.atRest(context.WithoutCancel(ctx))
 	if err != nil {
@@ -72,6 +74,7 @@ func measure(ctx context.Context, o options, c *child, receiver *receiver) (resu
 	}
 	after.cpu -= before.cpu
 	r := judge(o, l, after)
+	r.Samples, r.Drift = held, driftOf(held)
 	r.BenchCPU = digits(ours.Seconds())
 	return r, l.failure()
 }
