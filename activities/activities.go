@@ -48,6 +48,7 @@ type Activities struct {
 	Gatekeeper Gatekeeper
 	Jobs       Jobs
 	Purger     Purger
+	Eraser     Eraser
 	// Retention is how long things are kept after the last that happened to them; 0 = for ever.
 	Retention time.Duration
 	Sender    Sender

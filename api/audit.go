@@ -16,10 +16,10 @@ type AuditEntry struct {
 	Actor         string      `json:"actor" doc:"The id of the key, or operator: the operator key of the configuration, or the command line."`
 	Role          models.Role `json:"role" enum:"operator,publisher,admin,member"`
 	ApplicationID *string     `json:"application_id" doc:"The application that the change is in; null = the deployment."`
-	Action        string      `json:"action" doc:"The operationId of the route." example:"revoke-key"`
-	SubjectType   string      `json:"subject_type" enum:"application,key,event_type,subscription,event,invocation,job"`
+	Action        string      `json:"action" doc:"The operationId of the route; rotate-master-key is posthorn secrets rotate, complete-erasure the end of an erasure." example:"revoke-key"`
+	SubjectType   string      `json:"subject_type" enum:"application,key,event_type,subscription,event,invocation,job,erasure,master_key"`
 	SubjectID     string      `json:"subject_id" doc:"Its id; of an event type profile/name."`
-	RemoteAddress *string     `json:"remote_address" doc:"The IP address that the connection came from, a proxy's where there is one; null = the command line."`
+	RemoteAddress *string     `json:"remote_address" doc:"The IP address that the connection came from, a proxy's where there is one; null = the command line, or erased."`
 	RequestID     *string     `json:"request_id" doc:"The X-Request-Id of the answer; null = the command line."`
 	Detail        Verbatim    `json:"detail" doc:"An object, mostly the request's body: secrets are ***, and of long members there is the length only. null = none."`
 }
@@ -35,7 +35,7 @@ func auditView(e *models.AuditEntry) AuditEntry {
 type auditQuery struct {
 	Paging
 	ApplicationID string    `query:"application_id" format:"uuid"`
-	Action        string    `query:"action" maxLength:"64" doc:"The operationId of a route that changes something."`
+	Action        string    `query:"action" maxLength:"64" doc:"The operationId of a route that changes something, rotate-master-key, or complete-erasure."`
 	After         time.Time `query:"after" doc:"created_at is this time or later."`
 	Before        time.Time `query:"before" doc:"created_at is earlier than this."`
 }
@@ -65,7 +65,8 @@ func (q *auditQuery) check() error {
 }
 
 func isAction(id string) bool {
-	return slices.ContainsFunc(routes(), func(r route) bool { return r.id == id && r.audited() })
+	return id == models.ActionRotateMasterKey || id == models.ActionCompleteErasure ||
+		slices.ContainsFunc(routes(), func(r route) bool { return r.id == id && r.audited() })
 }
 
 // The types of what an entry is about.
@@ -77,6 +78,7 @@ const (
 	subjectEvent        = "event"
 	subjectInvocation   = "invocation"
 	subjectJob          = "job"
+	subjectErasure      = "erasure"
 )
 
 // audit begins the entry of a call that changes something. What the path names is its subject until the handler says

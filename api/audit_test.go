@@ -94,6 +94,7 @@ func (n *tenant) changes() []change {
 		{"redeliver-message", "POST", "/webhooks/v1/messages/" + n.invocation + ":redeliver", "", "invocation", n.invocation},
 		{"delete-subscription", "DELETE", sub, "", "subscription", n.sub},
 		{"delete-application", "DELETE", app, "", "application", n.app},
+		{"create-erasure", "POST", "/v1/erasures", `{"application_id":"` + n.app + `","reason":"r"}`, "erasure", ""},
 	}
 }
 

@@ -100,6 +100,9 @@ func (s *server) find(ctx context.Context, scope scope, c *call) (err error) {
 			func(v *models.InvocationView) *string { return &v.ApplicationID })
 	case scopeJob:
 		c.job, err = found(ctx, c, id, "job", s.Store.Job, func(v *models.JobView) *string { return &v.ApplicationID })
+	case scopeErasure:
+		c.erasure, err = found(ctx, c, id, "erasure", s.Store.Erasure,
+			func(e *models.Erasure) *string { return &e.ApplicationID })
 	case scopeOwn:
 		return s.findOwn(ctx, c)
 	case scopeMessage:

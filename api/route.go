@@ -62,6 +62,7 @@ const (
 	scopeEvent
 	scopeInvocation
 	scopeJob
+	scopeErasure
 	// The key's own application, and a message of it: the scopes of provider routes.
 	scopeOwn
 	scopeMessage
@@ -79,6 +80,7 @@ type call struct {
 	event        *models.Event
 	invocation   *models.InvocationView
 	job          *models.JobView
+	erasure      *models.Erasure
 	// entry goes into the audit log with what the handler changes; nil on routes that are not audited.
 	entry *models.AuditEntry
 }

@@ -21,6 +21,7 @@ const (
 	tagJobs          = "Jobs"
 	tagMessages      = "Messages"
 	tagAudit         = "Audit"
+	tagErasures      = "Erasures"
 )
 
 func tags() []*huma.Tag {
@@ -34,6 +35,7 @@ func tags() []*huma.Tag {
 		{Name: tagJobs, Description: "Redeliveries of many invocations, at a rate, with progress."},
 		{Name: tagMessages, Description: "Invocations in the form of a provider's own API: Viva Wallet's."},
 		{Name: tagAudit, Description: "Who changed what, when and from where."},
+		{Name: tagErasures, Description: "Removal of all that is stored about a tenant, or about one entity, with a record."},
 		{Name: tagSystem, Description: "Health, metrics, and this reference."},
 	}
 }
@@ -43,7 +45,7 @@ func routes() []route {
 	var all []route
 	for _, part := range [][]route{
 		systemRoutes(), keyRoutes(), profileRoutes(), applicationRoutes(), subscriptionRoutes(), subscriptionActionRoutes(),
-		eventRoutes(), invocationRoutes(), jobRoutes(), messageRoutes(), auditRoutes(),
+		eventRoutes(), invocationRoutes(), jobRoutes(), messageRoutes(), auditRoutes(), erasureRoutes(),
 	} {
 		all = append(all, part...)
 	}
@@ -174,8 +176,31 @@ func applicationRoutes() []route {
 		{
 			method: http.MethodDelete, path: "/v1/applications/{app}", id: "delete-application", tag: tagApplications,
 			summary: "Delete an application",
-			text:    "Its keys open nothing any more, its subscriptions are deleted, its open invocations end cancelled.",
+			text:    "Its keys open nothing any more, its subscriptions are deleted, its open invocations and jobs end cancelled.",
 			roles:   operatorOnly(), scope: scopeApplication, register: remove((*server).deleteApplication),
+		},
+	}
+}
+
+func erasureRoutes() []route {
+	return []route{
+		{
+			method: http.MethodPost, path: "/v1/erasures", id: "create-erasure", tag: tagErasures,
+			summary: "Erase an application, or one entity of it",
+			text: "What is open ends cancelled with the reason erased, what is in flight is settled first; then events, payloads, " +
+				"invocations, log entries and whatever else tells of them are removed, in batches. Of an entity: its events up to " +
+				"this call. Of an application, which is deleted with the 202: everything, itself too, and the details of its audit " +
+				"entries.",
+			roles: operatorOnly(), status: http.StatusAccepted, register: write((*server).createErasure),
+		},
+		{
+			method: http.MethodGet, path: "/v1/erasures", id: "list-erasures", tag: tagErasures, summary: "List erasures",
+			text: "Newest first.", roles: operatorOnly(), register: read((*server).listErasures),
+		},
+		{
+			method: http.MethodGet, path: "/v1/erasures/{id}", id: "get-erasure", tag: tagErasures,
+			summary: "Read an erasure's record", text: "It stays.", roles: operatorOnly(), scope: scopeErasure,
+			register: read((*server).getErasure),
 		},
 	}
 }

@@ -18,6 +18,7 @@ type Store interface {
 	invocationStore
 	jobStore
 	auditStore
+	erasureStore
 }
 
 type applicationStore interface {
@@ -76,6 +77,12 @@ type jobStore interface {
 	CreateJob(ctx context.Context, job *models.Job) error
 	Job(ctx context.Context, id string) (*models.JobView, error)
 	ChangeJob(ctx context.Context, id string, action models.JobAction) (*models.JobView, error)
+}
+
+type erasureStore interface {
+	CreateErasure(ctx context.Context, e *models.Erasure) error
+	Erasure(ctx context.Context, id string) (*models.Erasure, error)
+	Erasures(ctx context.Context, f models.ErasureFilter, p models.Page) ([]models.Erasure, string, error)
 }
 
 // auditStore lists the entries of models.WithAudit, which every method above that changes something stores with its

@@ -10,6 +10,14 @@ import (
 // command line.
 const ActorOperator = "operator"
 
+// Actions that no route has.
+const (
+	// ActionRotateMasterKey is a run of `posthorn secrets rotate`.
+	ActionRotateMasterKey = "rotate-master-key"
+	// ActionCompleteErasure is the end of an erasure.
+	ActionCompleteErasure = "complete-erasure"
+)
+
 // AuditEntry says who changed what, when and from where. It is stored in the transaction of the change, and never
 // changed itself.
 type AuditEntry struct {
@@ -20,7 +28,7 @@ type AuditEntry struct {
 	Role Role
 	// ApplicationID is the application that the change is in; nil = the deployment.
 	ApplicationID *string
-	// Action is the operation id of the route, such as revoke-key.
+	// Action is the operation id of the route, such as revoke-key, or one of the Action… constants.
 	Action string
 	// SubjectType and SubjectID name what was changed: "key" and its id, "event_type" and its name.
 	SubjectType string

@@ -41,6 +41,8 @@ const (
 	ReasonSuperseded = "superseded"
 	// ReasonVersionMissing: the event has no payload for the version that the subscription pinned.
 	ReasonVersionMissing = "version_missing"
+	// ReasonErased: its entity, or its application, is being erased; its rows go as soon as no attempt is in flight.
+	ReasonErased = "erased"
 )
 
 // Invocation is one event fired at one subscription, or one test of a subscription.

@@ -54,12 +54,14 @@ func Register(r sdkworker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(workflows.Deliver, workflow.RegisterOptions{Name: workflows.DeliverName})
 	r.RegisterWorkflowWithOptions(workflows.RedeliverJob, workflow.RegisterOptions{Name: workflows.RedeliverJobName})
 	r.RegisterWorkflowWithOptions(workflows.Retention, workflow.RegisterOptions{Name: workflows.RetentionName})
+	r.RegisterWorkflowWithOptions(workflows.Erase, workflow.RegisterOptions{Name: workflows.EraseName})
 	for name, fn := range map[string]any{
 		workflows.ActivityFirstAttempts: a.FirstAttempts,
 		workflows.ActivityAttempt:       a.Attempt,
 		workflows.ActivityRedeliver:     a.Redeliver,
 		workflows.ActivityRedeliverStep: a.RedeliverStep,
 		workflows.ActivityPurge:         a.Purge,
+		workflows.ActivityErase:         a.Erase,
 	} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}

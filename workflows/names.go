@@ -18,6 +18,7 @@ const (
 	DeliverName      = "Deliver"
 	RedeliverJobName = "RedeliverJob"
 	RetentionName    = "Retention"
+	EraseName        = "Erase"
 )
 
 // The names of the activities; see package activities.
@@ -27,6 +28,7 @@ const (
 	ActivityRedeliver     = "Redeliver"
 	ActivityRedeliverStep = "RedeliverStep"
 	ActivityPurge         = "Purge"
+	ActivityErase         = "Erase"
 )
 
 // The signals that Deliver takes.
@@ -79,6 +81,9 @@ func InvocationWorkflowID(invocationID string) string { return "invocation/" + i
 
 // JobWorkflowID is the workflow of a bulk redelivery.
 func JobWorkflowID(jobID string) string { return "job/" + jobID }
+
+// ErasureWorkflowID is the workflow of an erasure.
+func ErasureWorkflowID(erasureID string) string { return "erasure/" + erasureID }
 
 // RetentionID is the Temporal Schedule that starts Retention, and what the ids of its workflows begin with.
 const RetentionID = "posthorn-retention"

@@ -54,6 +54,7 @@ func TestRecord(t *testing.T) {
 	recordAll(t, c, plays())
 	recordAll(t, c, jobPlays())
 	recordAll(t, c, retentionPlays())
+	recordAll(t, c, erasePlays())
 }
 
 func recordAll(t *testing.T, c client.Client, plays map[string]func(*recorder) string) {

@@ -33,6 +33,9 @@ func recordedJobPaths() []string {
 // recordedRetentionPaths are those of Retention.
 func recordedRetentionPaths() []string { return []string{"retention"} }
 
+// recordedErasePaths are those of Erase.
+func recordedErasePaths() []string { return []string{"erase"} }
+
 func historyFile(path string) string { return filepath.Join("testdata", path+".json") }
 
 func replay(t *testing.T, deliver any, file string) error {
@@ -72,10 +75,17 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, replayOf(workflows.RetentionName, workflows.Retention, historyFile(path)))
 		})
 	}
+	for _, path := range recordedErasePaths() {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			require.FileExists(t, historyFile(path))
+			require.NoError(t, replayOf(workflows.EraseName, workflows.Erase, historyFile(path)))
+		})
+	}
 }
 
 func everyRecordedPath() []string {
-	return slices.Concat(recordedPaths(), recordedJobPaths(), recordedRetentionPaths())
+	return slices.Concat(recordedPaths(), recordedJobPaths(), recordedRetentionPaths(), recordedErasePaths())
 }
 
 func TestEveryHistoryIsReplayed(t *testing.T) {

@@ -52,7 +52,7 @@ func (a *App) startWorker(ctx context.Context) error {
 		return fmt.Errorf("register worker: %w", err)
 	}
 	acts := &activities.Activities{
-		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Retention: a.cfg.Retention,
+		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Eraser: a.store, Retention: a.cfg.Retention,
 		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
 		Wake: func() { a.wake() }, Now: a.store.Now, Logger: a.logger,
 	}

@@ -21,6 +21,7 @@ type Store interface {
 	MarkCommand(ctx context.Context, c models.Command) error
 	TakeJobs(ctx context.Context, limit int) ([]models.JobDispatch, error)
 	MarkJob(ctx context.Context, j models.JobDispatch) error
+	TakeErasures(ctx context.Context, limit int) ([]models.Erasure, error)
 	Reconcile(ctx context.Context, limit int) (int, error)
 }
 
@@ -129,6 +130,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		case <-poll.C:
 			d.Wake()
 			d.markOffered(ctx)
+			d.erasures(ctx)
 		case <-reconcile.C:
 			d.reconcile(ctx)
 		}

@@ -31,6 +31,7 @@ type world struct {
 	rows     []models.Dispatch
 	commands []models.Command
 	jobs     []models.JobDispatch
+	erasures []models.Erasure
 	// storeErr and temporalErr fail every call; startErrs those for one workflow, markErrs the next marks.
 	storeErr, temporalErr error
 	startErrs             map[string]error
@@ -46,6 +47,7 @@ type world struct {
 	marked      []string
 	markedCmds  []string
 	markedJobs  []string
+	erasing     []string
 	reconciled  int
 	dispatched  []dispatched
 	running     int
@@ -174,6 +176,12 @@ func (w *world) MarkJob(_ context.Context, j models.JobDispatch) error {
 	return nil
 }
 
+func (w *world) TakeErasures(_ context.Context, _ int) ([]models.Erasure, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.erasures, w.storeErr
+}
+
 func (w *world) nextMarkErr() error {
 	if len(w.markErrs) == 0 {
 		return nil
@@ -212,11 +220,15 @@ func (w *world) ExecuteWorkflow(
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if workflow != workflows.DeliverName {
-		panic("started something else")
-	}
 	if err := errors.Join(w.temporalErr, w.startErrs[options.ID]); err != nil {
 		return nil, err
+	}
+	if workflow == workflows.EraseName {
+		w.erasing = append(w.erasing, options.ID+" "+args[0].(workflows.EraseInput).Erasure)
+		return nil, nil //nolint:nilnil // nobody looks at the run
+	}
+	if workflow != workflows.DeliverName {
+		panic("started something else")
 	}
 	w.started = append(w.started, start{options: options, in: input(args)})
 	return nil, nil //nolint:nilnil // nobody looks at the run

@@ -52,37 +52,55 @@ func (s *Store) UpdateApplication(
 	return &a, nil
 }
 
-// DeleteApplication ends an application: its keys open nothing, its subscriptions are deleted, its open invocations
-// end cancelled. Its history stays.
+// DeleteApplication ends an application: its keys open nothing, its subscriptions are deleted, its open invocations and
+// its jobs end cancelled. Its history stays.
 func (s *Store) DeleteApplication(ctx context.Context, id string) error {
+	return s.write(ctx, func(tx *gorm.DB) error { return s.deleteApplication(tx, id) })
+}
+
+func (s *Store) deleteApplication(tx *gorm.DB, id string) error {
 	now := micros(s.now())
-	return s.write(ctx, func(tx *gorm.DB) error {
-		if err := s.lockOpen(tx, "application_id", id); err != nil {
+	if err := s.lockJobs(tx, id); err != nil {
+		return err
+	}
+	if err := s.lockOpen(tx, "application_id", id); err != nil {
+		return err
+	}
+	done := tx.Exec("UPDATE applications SET deleted_at = ?, updated_at = ? WHERE id = ? AND deleted_at IS NULL",
+		now, now, id)
+	if done.Error != nil {
+		return done.Error
+	}
+	if done.RowsAffected == 0 {
+		return models.NotFound("application")
+	}
+	const openJobs = "finished_at IS NULL AND application_id = ?"
+	for _, step := range []struct {
+		sql  string
+		args []any
+	}{
+		{"UPDATE keys SET revoked_at = ? WHERE application_id = ? AND revoked_at IS NULL", []any{now, id}},
+		{"DELETE FROM subscription_event_types WHERE application_id = ?", []any{id}},
+		{"UPDATE subscriptions SET deleted_at = ? WHERE application_id = ? AND deleted_at IS NULL", []any{now, id}},
+		{"UPDATE commands SET settled_at = ? WHERE settled_at IS NULL AND job_id IN (SELECT id FROM jobs WHERE " + openJobs + ")",
+			[]any{now, id}},
+		{"UPDATE jobs SET state = ?, finished_at = ?, updated_at = ?, dispatch_after = ? WHERE " + openJobs,
+			[]any{models.JobCancelled, now, now, now, id}},
+	} {
+		if err := tx.Exec(step.sql, step.args...).Error; err != nil {
 			return err
 		}
-		done := tx.Exec("UPDATE applications SET deleted_at = ?, updated_at = ? WHERE id = ? AND deleted_at IS NULL",
-			now, now, id)
-		if done.Error != nil {
-			return done.Error
-		}
-		if done.RowsAffected == 0 {
-			return models.NotFound("application")
-		}
-		steps := []struct {
-			sql  string
-			args []any
-		}{
-			{"UPDATE keys SET revoked_at = ? WHERE application_id = ? AND revoked_at IS NULL", []any{now, id}},
-			{"DELETE FROM subscription_event_types WHERE application_id = ?", []any{id}},
-			{"UPDATE subscriptions SET deleted_at = ? WHERE application_id = ? AND deleted_at IS NULL", []any{now, id}},
-		}
-		for _, step := range steps {
-			if err := tx.Exec(step.sql, step.args...).Error; err != nil {
-				return err
-			}
-		}
-		return s.cancelOpen(tx, "application_id", id, models.ReasonApplicationDeleted)
-	})
+	}
+	return s.cancelOpen(tx, "application_id", id, models.ReasonApplicationDeleted)
+}
+
+// lockJobs locks the application's open jobs: who carries one on locks it before any invocation.
+func (s *Store) lockJobs(tx *gorm.DB, applicationID string) error {
+	if !s.postgres() {
+		return nil
+	}
+	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM jobs WHERE application_id = ? AND finished_at IS NULL"+
+		" ORDER BY id"+s.forUpdate("jobs")+") AS locked", applicationID).Error
 }
 
 // takeRaw reads exactly one row of a raw query.

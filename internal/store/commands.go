@@ -54,8 +54,12 @@ func (s *Store) mayRedeliver(tx *gorm.DB, i *models.Invocation, force bool) erro
 		return models.Errorf(models.CodeConflict,
 			"a newer event was delivered first; redelivering this one needs force")
 	}
-	if i.Reason != nil && *i.Reason == models.ReasonVersionMissing {
+	switch {
+	case i.Reason == nil:
+	case *i.Reason == models.ReasonVersionMissing:
 		return models.Errorf(models.CodeConflict, "the event has no payload for the version that was pinned")
+	case *i.Reason == models.ReasonErased:
+		return models.Errorf(models.CodeConflict, "the event is being erased")
 	}
 	var sub models.Subscription
 	if err := takeRaw(tx, &sub, "SELECT * FROM subscriptions WHERE id = ?", i.SubscriptionID); err != nil {

@@ -257,7 +257,8 @@ func (r *jobRound) end() error {
 // accepted nobody looks at what it is for.
 func (r *round) refuses(c *candidate) bool {
 	return c.SubDeletedAt != nil || !c.SubVerified || c.Status == models.StatusAbandoned ||
-		c.Reason != nil && *c.Reason == models.ReasonVersionMissing || c.Status.Open() && r.overtaken(c)
+		c.Reason != nil && (*c.Reason == models.ReasonVersionMissing || *c.Reason == models.ReasonErased) ||
+		c.Status.Open() && r.overtaken(c)
 }
 
 // decideJob is the gate for one redelivery of a job; nil = not now. One that nobody waits for keeps to its

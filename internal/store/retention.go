@@ -19,6 +19,10 @@ type purge struct {
 	store  *Store
 	before int64
 	limit  int
+	// gone counts what the transaction removes, for the records of erasures.
+	gone models.ErasureCounts
+	// unlist takes removed invocations out of the lists of jobs too.
+	unlist bool
 }
 
 // batch removes one batch of a phase; more says that another of it is to follow, from next on.

@@ -99,7 +99,7 @@ func (p *purge) removeEvents(tx *gorm.DB, ids []string) (int, error) {
 	if len(whole) == 0 {
 		return 0, nil
 	}
-	if err := removeInvocations(tx, parts); err != nil {
+	if err := p.removeInvocations(tx, parts); err != nil {
 		return 0, err
 	}
 	for _, statement := range []string{"DELETE FROM event_versions WHERE event_id IN ?", "DELETE FROM events WHERE id IN ?"} {
@@ -107,6 +107,7 @@ func (p *purge) removeEvents(tx *gorm.DB, ids []string) (int, error) {
 			return 0, err
 		}
 	}
+	p.gone.Events += len(whole)
 	return len(whole), p.removeKeys(tx, parts)
 }
 
@@ -170,15 +171,24 @@ func wholeEvents(
 }
 
 // removeInvocations removes locked invocations with their log entries and commands.
-func removeInvocations(tx *gorm.DB, rows []models.Invocation) error {
+func (p *purge) removeInvocations(tx *gorm.DB, rows []models.Invocation) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	ids := invocationIDs(rows)
+	if p.unlist {
+		if err := p.unlistFromJobs(tx, ids); err != nil {
+			return err
+		}
+	}
+	attempts := tx.Exec("DELETE FROM attempts WHERE invocation_id IN ?", ids)
+	if attempts.Error != nil {
+		return attempts.Error
+	}
+	p.gone.Attempts += int(attempts.RowsAffected)
+	p.gone.Invocations += len(ids)
 	for _, statement := range []string{
-		"DELETE FROM attempts WHERE invocation_id IN ?",
-		"DELETE FROM commands WHERE invocation_id IN ?",
-		"DELETE FROM invocations WHERE id IN ?",
+		"DELETE FROM commands WHERE invocation_id IN ?", "DELETE FROM invocations WHERE id IN ?",
 	} {
 		if err := tx.Exec(statement, ids).Error; err != nil {
 			return err

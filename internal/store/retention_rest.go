@@ -22,7 +22,7 @@ func (p *purge) tests(
 			return err
 		}
 		removed = len(ended)
-		return removeInvocations(tx, ended)
+		return p.removeInvocations(tx, ended)
 	})
 	return removed, rows[len(rows)-1].after(), len(rows) == p.limit, err
 }

@@ -145,7 +145,7 @@ func sqliteDSN(path, txlock string) string {
 		"_txlock": {txlock},
 		"_pragma": {
 			"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)",
-			"cache_size(-32768)", "temp_store(MEMORY)", "mmap_size(268435456)", "journal_size_limit(67108864)",
+			"secure_delete(FAST)", "cache_size(-32768)", "temp_store(MEMORY)", "mmap_size(268435456)", "journal_size_limit(67108864)",
 		},
 	}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query.Encode()

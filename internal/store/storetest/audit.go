@@ -126,6 +126,10 @@ func auditedMethods(t *testing.T, w *world) {
 			_, err := w.ChangeJob(ctx, job, models.JobPause)
 			return err
 		},
+		"CreateErasure": func(ctx context.Context) error {
+			entity := "e"
+			return w.CreateErasure(ctx, &models.Erasure{ID: models.NewID(), ApplicationID: app.ID, EntityID: &entity, CreatedAt: w.now()})
+		},
 		"CancelEvent": func(ctx context.Context) error { return w.CancelEvent(ctx, thirdEvent) },
 		"CreateTest": func(ctx context.Context) error {
 			test := invocationOf(&models.Event{ApplicationID: app.ID}, sub, spec(t), w.now())

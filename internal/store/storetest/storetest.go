@@ -106,6 +106,10 @@ func databases() map[string][]group {
 			{"the rest", retainedRest},
 			{"order", retainedOrder},
 		},
+		"erasure": {
+			{"entities", erasures},
+			{"applications", erasedApplications},
+		},
 		"order": {
 			{"a queue's places", queuePlaces},
 			{"a queue's claims", queueClaims},
