@@ -26,7 +26,7 @@ func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 			err = s.authorise(ctx.Context(), r, c)
 		}
 		if err != nil {
-			s.refuse(g, r, err)
+			s.refuse(g, c, err)
 			return
 		}
 		next(huma.WithValue(ctx, callKey{}, c))
@@ -34,9 +34,10 @@ func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 }
 
 // refuse answers a request that never reaches its handler.
-func (s *server) refuse(g *gin.Context, r route, err error) {
+func (s *server) refuse(g *gin.Context, c *call, err error) {
 	p := s.problem(g.Request.Context(), err)
-	if r.provider && p.Status == http.StatusUnauthorized {
+	s.noteDenial(g.Request.Context(), c, p.Status, p.Code)
+	if c.route.provider && p.Status == http.StatusUnauthorized {
 		p.offerBasic()
 	}
 	s.sendProblem(g.Writer, g.Request, p)

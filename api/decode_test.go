@@ -116,7 +116,7 @@ func FuzzMembers(f *testing.F) {
 }
 
 func FuzzCursor(f *testing.F) {
-	c := cursors{key: []byte("key")}
+	c := cursors{keys: [][]byte{[]byte("key"), []byte("old")}}
 	f.Add("x", "position", c.seal([]string{"x"}, "position"))
 	f.Fuzz(func(t *testing.T, scope, position, given string) {
 		made := c.seal([]string{scope}, position)

@@ -32,8 +32,9 @@ type Dependencies struct {
 	// OperatorDigest is that of the operator key from the configuration, see secret.OperatorDigest. Without one there
 	// is no first key, so it is required.
 	OperatorDigest []byte
-	// CursorKey authenticates cursors: 32 bytes or more, the same in every API process of a deployment.
-	CursorKey []byte
+	// CursorKeys authenticate cursors, 32 bytes or more each. The first makes them, all open them: so that a page that one
+	// API process gave has a next one at another, while the master keys they come from are being rotated.
+	CursorKeys [][]byte
 	// RateLimitKey and RateLimitApplication are how many requests per second this process takes of one key, and for one
 	// application; 0 = any number.
 	RateLimitKey, RateLimitApplication float64
@@ -50,6 +51,9 @@ type Dependencies struct {
 	Wake func()
 	// Observe is told of each request when its answer is complete; nil = nobody wants to know.
 	Observe func(Request)
+	// Denied is told of each request that was refused for its credentials (CodeUnauthenticated) or its role
+	// (CodeForbidden); nil = nobody wants to know.
+	Denied func(models.Code)
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 	// Logger gets what clients do not see.
@@ -95,7 +99,7 @@ type Verifier interface {
 	Verify(ctx context.Context, url, member, key string) error
 }
 
-// minCursorKey is the least length of Dependencies.CursorKey.
+// minCursorKey is the least length of each of Dependencies.CursorKeys.
 const minCursorKey = 32
 
 func (d *Dependencies) validate() error {
@@ -111,6 +115,7 @@ func (d *Dependencies) validate() error {
 		{"Metrics", d.Metrics == nil},
 		{"Logger", d.Logger == nil},
 		{"Checks", len(d.Checks) == 0},
+		{"CursorKeys", len(d.CursorKeys) == 0},
 		{"OperatorDigest", len(d.OperatorDigest) != len(secret.Digest{})},
 	}
 	var faults []error
@@ -119,8 +124,10 @@ func (d *Dependencies) validate() error {
 			faults = append(faults, fmt.Errorf("api: %s is missing", field.name))
 		}
 	}
-	if len(d.CursorKey) < minCursorKey {
-		faults = append(faults, fmt.Errorf("api: CursorKey is shorter than %d bytes", minCursorKey))
+	for _, key := range d.CursorKeys {
+		if len(key) < minCursorKey {
+			faults = append(faults, fmt.Errorf("api: one of CursorKeys is shorter than %d bytes", minCursorKey))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -134,6 +141,9 @@ func (d *Dependencies) setDefaults() {
 	}
 	if d.Observe == nil {
 		d.Observe = func(Request) {}
+	}
+	if d.Denied == nil {
+		d.Denied = func(models.Code) {}
 	}
 	if d.TemporalNamespace == "" {
 		d.TemporalNamespace = "default"

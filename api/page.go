@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/posthorn/posthorn/models"
@@ -88,7 +89,7 @@ func mapped[A, B any](list []A, view func(*A) B) []B {
 }
 
 // cursors makes positions in lists opaque, and tells its own from others'.
-type cursors struct{ key []byte }
+type cursors struct{ keys [][]byte }
 
 // cursorMAC is how many bytes of the HMAC a cursor carries.
 const cursorMAC = 16
@@ -97,7 +98,7 @@ const cursorMAC = 16
 const maxCursor = 512
 
 func (c cursors) seal(scope []string, position string) string {
-	return base64.RawURLEncoding.EncodeToString(append(c.mac(scope, position), position...))
+	return base64.RawURLEncoding.EncodeToString(append(macUnder(c.keys[0], scope, position), position...))
 }
 
 func (c cursors) open(scope []string, cursor string) (position string, ok bool) {
@@ -109,12 +110,14 @@ func (c cursors) open(scope []string, cursor string) (position string, ok bool) 
 		return "", false
 	}
 	position = string(raw[cursorMAC:])
-	return position, hmac.Equal(raw[:cursorMAC], c.mac(scope, position))
+	return position, slices.ContainsFunc(c.keys, func(key []byte) bool {
+		return hmac.Equal(raw[:cursorMAC], macUnder(key, scope, position))
+	})
 }
 
-// mac covers each part behind its length, so that no two scopes run together to the same bytes.
-func (c cursors) mac(scope []string, position string) []byte {
-	h := hmac.New(sha256.New, c.key)
+// macUnder covers each part behind its length, so that no two scopes run together to the same bytes.
+func macUnder(key []byte, scope []string, position string) []byte {
+	h := hmac.New(sha256.New, key)
 	for _, part := range append([]string{position}, scope...) {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		h.Write([]byte(part))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -63,39 +64,91 @@ func unique(list []string) map[string]bool {
 	return set
 }
 
-func TestCursorsOfOthersAre400(t *testing.T) {
+func TestF61_OnlyOurOwnCursorsOpen(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	app, other := w.application("standard", ""), w.application("standard", "")
-	for range 3 {
-		w.event(app, `{"type":"t","payload":1}`)
-		w.event(other, `{"type":"t","payload":1}`)
+	onEach(t, func(w *world) {
+		t := w.t
+		app, other := w.application("standard", ""), w.application("standard", "")
+		for range 3 {
+			w.event(app, `{"type":"t","payload":1}`)
+			w.event(other, `{"type":"t","payload":1}`)
+		}
+		path := "/v1/applications/" + app + "/events"
+		cursor := w.op("GET", path+"?limit=1", "").is(200)["next_cursor"].(string)
+		w.op("GET", path+"?limit=2&cursor="+cursor, "").is(200)
+		admin := w.key(app, "admin")
+		raw, err := base64.RawURLEncoding.DecodeString(cursor)
+		require.NoError(t, err)
+		var bad []string
+		for i := range raw {
+			for bit := range 8 {
+				flipped := append([]byte(nil), raw...)
+				flipped[i] ^= 1 << bit
+				bad = append(bad, base64.RawURLEncoding.EncodeToString(flipped))
+			}
+			bad = append(bad, base64.RawURLEncoding.EncodeToString(raw[:i]))
+		}
+		bad = append(bad, cursor[:len(cursor)-1], cursor+"A", cursor+"=", "x", "%00", "%ff", strings.Repeat("A", 4000), "2", "null")
+		for _, sql := range injections() {
+			bad = append(bad, base64.RawURLEncoding.EncodeToString([]byte(sql)),
+				base64.RawURLEncoding.EncodeToString(append(raw[:cursorMAC:cursorMAC], sql...)))
+		}
+		for _, c := range bad {
+			if c != "" {
+				w.op("GET", path+"?cursor="+c, "").problem(400, models.CodeMalformed)
+			}
+		}
+		for _, elsewhere := range []string{
+			"/v1/applications/" + other + "/events?", path + "?type=t&", path + "?undelivered=true&",
+			"/v1/applications/" + app + "/invocations?", "/v1/applications/" + app + "/keys?", "/v1/applications?",
+			"/v1/profiles?", "/v1/event-types?profile=viva&", "/v1/erasures?", "/v1/audit?",
+		} {
+			w.op("GET", elsewhere+"cursor="+cursor, "").problem(400, models.CodeMalformed)
+		}
+		w.do(admin, "GET", path+"?cursor="+cursor, "").problem(400, models.CodeMalformed)
+	})
+}
+
+// The rows behind a cursor may go, the one that it points at too: the rest of the list is still what follows.
+func TestF61_ACursorOutlivesItsRows(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		app := w.application("standard", "")
+		path := "/v1/applications/" + app + "/subscriptions"
+		var ids []string
+		for range 4 {
+			ids = append(ids, w.subscription(app, anyType))
+		}
+		page := w.op("GET", path+"?limit=2", "").is(200)
+		cursor := page["next_cursor"].(string)
+		for _, id := range ids[1:3] { // newest first: the last one shown, and the first to come
+			w.op("DELETE", "/v1/subscriptions/"+id, "").is(204)
+		}
+		for range 2 { // and again
+			rest := w.op("GET", path+"?cursor="+cursor, "").is(200)
+			require.Len(t, rest["items"], 1)
+			require.Equal(t, ids[0], rest["items"].([]any)[0].(map[string]any)["id"])
+			require.Nil(t, rest["next_cursor"])
+		}
+		w.op("DELETE", "/v1/subscriptions/"+ids[0], "").is(204)
+		require.Empty(t, w.op("GET", path+"?cursor="+cursor, "").is(200)["items"])
+	})
+}
+
+// While master keys are rotated, API processes have them in different orders.
+func TestF61_ACursorOpensUnderEveryKeyOfTheDeployment(t *testing.T) {
+	t.Parallel()
+	old, fresh := bytes.Repeat([]byte("k"), 32), bytes.Repeat([]byte("n"), 32)
+	one, other := cursors{keys: [][]byte{old, fresh}}, cursors{keys: [][]byte{fresh, old}}
+	scope := []string{"app"}
+	for _, pair := range [][2]cursors{{one, other}, {other, one}} {
+		position, ok := pair[1].open(scope, pair[0].seal(scope, "7"))
+		require.True(t, ok)
+		require.Equal(t, "7", position)
 	}
-	path := "/v1/applications/" + app + "/events"
-	cursor := w.op("GET", path+"?limit=1", "").is(200)["next_cursor"].(string)
-	w.op("GET", path+"?limit=2&cursor="+cursor, "").is(200)
-	admin := w.key(app, "admin")
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	require.NoError(t, err)
-	var bad []string
-	for i := range raw {
-		flipped := append([]byte(nil), raw...)
-		flipped[i] ^= 1
-		bad = append(bad, base64.RawURLEncoding.EncodeToString(flipped))
-	}
-	bad = append(bad, cursor[:len(cursor)-1], cursor+"A", cursor+"=", "x", "%00", "%ff", strings.Repeat("A", 4000),
-		base64.RawURLEncoding.EncodeToString([]byte("1=1;--")), "2", "null")
-	for _, c := range bad {
-		w.op("GET", path+"?cursor="+c, "").problem(400, models.CodeMalformed)
-	}
-	for _, elsewhere := range []string{
-		"/v1/applications/" + other + "/events?", path + "?type=t&", path + "?undelivered=true&",
-		"/v1/applications/" + app + "/invocations?", "/v1/applications/" + app + "/keys?", "/v1/applications?",
-		"/v1/profiles?", "/v1/event-types?profile=viva&",
-	} {
-		w.op("GET", elsewhere+"cursor="+cursor, "").problem(400, models.CodeMalformed)
-	}
-	w.do(admin, "GET", path+"?cursor="+cursor, "").problem(400, models.CodeMalformed)
+	_, ok := cursors{keys: [][]byte{fresh}}.open(scope, one.seal(scope, "7"))
+	require.False(t, ok)
 }
 
 func TestBadQueriesAre422(t *testing.T) {

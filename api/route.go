@@ -191,7 +191,9 @@ func run[O any](
 	}
 	out, err := handle(s.audit(ctx, c), c)
 	if err != nil {
-		return nil, s.problem(ctx, c.route.dialect(err))
+		p := s.problem(ctx, c.route.dialect(err))
+		s.noteDenial(ctx, c, p.Status, p.Code)
+		return nil, p
 	}
 	return &answer[O]{Body: out}, nil
 }

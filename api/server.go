@@ -35,6 +35,7 @@ type server struct {
 	uses    chan struct{}
 	// keyLimits and applicationLimits bound the requests per second.
 	keyLimits, applicationLimits *limits
+	denials                      *denials
 }
 
 // New builds the API's handler.
@@ -44,9 +45,10 @@ func New(d Dependencies) (http.Handler, error) {
 	}
 	d.setDefaults()
 	s := &server{
-		Dependencies: d, cursors: cursors{key: d.CursorKey}, uses: make(chan struct{}, maxUses),
+		Dependencies: d, cursors: cursors{keys: d.CursorKeys}, uses: make(chan struct{}, maxUses),
 		keyLimits:         newLimits(d.RateLimitKey, maxLimiters),
 		applicationLimits: newLimits(d.RateLimitApplication, maxLimiters),
+		denials:           newDenials(),
 	}
 	if err := s.setUp(); err != nil {
 		return nil, err
@@ -66,9 +68,11 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    64 << 10,
-		Protocols:         protocols,
+		// The reading, the work (maxDuration), and as long again for a client that reads slowly.
+		WriteTimeout:   90 * time.Second,
+		IdleTimeout:    60 * time.Second,
+		MaxHeaderBytes: 64 << 10,
+		Protocols:      protocols,
 	}
 }
 

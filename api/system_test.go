@@ -21,7 +21,7 @@ func TestDependenciesAreChecked(t *testing.T) {
 	t.Parallel()
 	_, err := New(Dependencies{})
 	for _, name := range []string{
-		"Store", "Ingest", "Profiles", "CheckURL", "Verifier", "Metrics", "Logger", "Checks", "OperatorDigest", "CursorKey",
+		"Store", "Ingest", "Profiles", "CheckURL", "Verifier", "Metrics", "Logger", "Checks", "OperatorDigest", "CursorKeys",
 	} {
 		require.ErrorContains(t, err, name)
 	}
@@ -169,13 +169,14 @@ func TestRequestsAreObservedByPattern(t *testing.T) {
 	require.Empty(t, seen[2].Route)
 }
 
-func TestTheServerBoundsSlowClients(t *testing.T) {
+func TestF68_TheServersTimeoutsAndSizes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	server := NewServer("127.0.0.1:0", w.handler)
 	require.Equal(t, 5*time.Second, server.ReadHeaderTimeout)
 	require.Equal(t, 30*time.Second, server.ReadTimeout)
 	require.Equal(t, 60*time.Second, server.IdleTimeout)
+	require.Equal(t, 90*time.Second, server.WriteTimeout)
 	require.Equal(t, 64<<10, server.MaxHeaderBytes)
 	server.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", server.Addr)

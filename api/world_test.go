@@ -20,6 +20,7 @@ import (
 	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/internal/testpg"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
 )
@@ -36,6 +37,8 @@ type world struct {
 	checks  *documentChecker
 	// wakes counts how often the dispatcher was told.
 	wakes *counter
+	// database is the URL of an empty one; "" = a SQLite file of its own.
+	database string
 }
 
 // clock is shared by all parts of a world.
@@ -103,7 +106,29 @@ func newWorld(t *testing.T) *world { return newWorldWith(t, time.Now, nil) }
 // newWorldWith lets change alter the dependencies.
 func newWorldWith(t *testing.T, now func() time.Time, change func(*Dependencies)) *world {
 	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}, wakes: &counter{}}
+	return newWorldOn(t, "", now, change)
+}
+
+// onEach runs the test on a world of its own on either database.
+func onEach(t *testing.T, test func(w *world)) {
+	t.Helper()
+	for name, url := range databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newWorldOn(t, url(t), time.Now, nil))
+		})
+	}
+}
+
+// databases give the URL of an empty one; "" = a SQLite file of the test's own.
+func databases() map[string]func(testing.TB) string {
+	return map[string]func(testing.TB) string{"sqlite": func(testing.TB) string { return "" }, "postgres": testpg.URL}
+}
+
+// newWorldOn is newWorldWith on a database; "" = a SQLite file.
+func newWorldOn(t *testing.T, url string, now func() time.Time, change func(*Dependencies)) *world {
+	t.Helper()
+	w := &world{t: t, log: &lockedBuffer{}, wakes: &counter{}, database: url}
 	d := w.dependencies(now)
 	if change != nil {
 		change(&d)
@@ -117,7 +142,7 @@ func newWorldWith(t *testing.T, now func() time.Time, change func(*Dependencies)
 
 func (w *world) dependencies(now func() time.Time) Dependencies {
 	w.t.Helper()
-	w.store = openStore(w.t, now)
+	w.store = openStore(w.t, w.database, now)
 	registry, err := profiles.New("")
 	require.NoError(w.t, err)
 	resolver := ingest.NewResolver(registry, w.store, now)
@@ -131,7 +156,7 @@ func (w *world) dependencies(now func() time.Time) Dependencies {
 		},
 		Metrics:        http.NotFoundHandler(),
 		OperatorDigest: digest[:],
-		CursorKey:      bytes.Repeat([]byte("k"), 32),
+		CursorKeys:     [][]byte{bytes.Repeat([]byte("k"), 32)},
 		Checks:         map[string]func(context.Context) error{"database": w.store.Ping},
 		SourceIPs:      SourceIPs{Production: []string{"203.0.113.1"}},
 		TemporalUIURL:  "http://127.0.0.1:8233", Wake: w.wakes.add, Now: now,
@@ -139,12 +164,15 @@ func (w *world) dependencies(now func() time.Time) Dependencies {
 	}
 }
 
-func openStore(t *testing.T, now func() time.Time) *store.Store {
+func openStore(t *testing.T, url string, now func() time.Time) *store.Store {
 	t.Helper()
+	if url == "" {
+		url = "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db")
+	}
 	keyring, err := secret.NewKeyring(secret.GenerateMasterKey())
 	require.NoError(t, err)
 	s, err := store.Open(t.Context(), store.Options{
-		URL: "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db"), Keyring: keyring, Now: now,
+		URL: url, Keyring: keyring, Now: now,
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.Close)

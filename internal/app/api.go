@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -59,7 +60,7 @@ func (a *App) serve(ctx context.Context, name, address, setting string, handler 
 	}
 	server := api.NewServer(address, handler)
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(api.LimitConnections(listener)); !errors.Is(err, http.ErrServerClosed) {
 			a.logger.Error("HTTP ended", "server", name, "error", err)
 		}
 	}()
@@ -73,10 +74,9 @@ func (a *App) metricsHandler() http.Handler {
 
 func (a *App) apiDependencies() (api.Dependencies, error) {
 	operator := secret.OperatorDigest(a.cfg.OperatorKey)
-	// Every API process of a deployment has the same master keys, and so the same key for its cursors.
-	cursorKey, err := hkdf.Key(sha256.New, []byte(a.cfg.MasterKeys), nil, "posthorn cursors", sha256.Size)
+	cursorKeys, err := cursorKeys(a.cfg.MasterKeys)
 	if err != nil {
-		return api.Dependencies{}, fmt.Errorf("derive cursor key: %w", err)
+		return api.Dependencies{}, err
 	}
 	return api.Dependencies{
 		Store: a.store,
@@ -88,17 +88,32 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 		Verifier:       verifier{a.egress},
 		Metrics:        a.metricsHandler(),
 		OperatorDigest: operator[:],
-		CursorKey:      cursorKey,
+		CursorKeys:     cursorKeys,
 		RateLimitKey:   a.cfg.RateLimitKey, RateLimitApplication: a.cfg.RateLimitApplication,
 		Checks:            a.checks(),
 		SourceIPs:         api.SourceIPs{Production: a.cfg.SourceIPsProduction, Demo: a.cfg.SourceIPsDemo},
 		TemporalUIURL:     a.cfg.TemporalUIURL,
 		TemporalNamespace: a.cfg.TemporalNS,
+		Denied:            a.metrics.Denied,
 		Wake:              a.wake,
 		Now:               a.store.Now,
 		Logger:            a.logger,
 		Version:           a.version,
 	}, nil
+}
+
+// cursorKeys derives a key for cursors from each master key: every API process of a deployment has the same, or, while
+// they are rotated, one in common.
+func cursorKeys(masterKeys string) ([][]byte, error) {
+	var keys [][]byte
+	for masterKey := range strings.SplitSeq(masterKeys, ",") {
+		key, err := hkdf.Key(sha256.New, []byte(strings.TrimSpace(masterKey)), nil, "posthorn cursors", sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("derive cursor key: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // checks are what /readyz asks: what this process cannot work without.

@@ -22,11 +22,12 @@ func withStore(ctx context.Context, cfg config.Config, keyring *secret.Keyring, 
 	return fn(opened)
 }
 
-// resealBatch is how many subscriptions RotateSecrets reads at a time.
-const resealBatch = 200
+// resealBatch is how many subscriptions RotateSecrets changes in one transaction, which deliveries to them wait for.
+const resealBatch = 50
 
 // RotateSecrets encrypts every secret that an older master key sealed anew under the first one, and returns how many
-// subscriptions that changed. It can be stopped and started again at any moment.
+// subscriptions that changed: how many were done when it failed or ctx ended, too. It can be stopped and started again
+// at any moment. Each batch that changed something is in the audit log.
 func RotateSecrets(ctx context.Context, cfg config.Config) (total int, err error) {
 	keyring, err := secret.NewKeyring(cfg.MasterKeys)
 	if err != nil {
@@ -34,7 +35,7 @@ func RotateSecrets(ctx context.Context, cfg config.Config) (total int, err error
 	}
 	err = withStore(ctx, cfg, keyring, func(s *store.Store) error {
 		for after := ""; ; {
-			changed, next, err := s.Reseal(ctx, after, resealBatch)
+			changed, next, err := s.Reseal(audited(ctx, models.ActionRotateMasterKey, &models.Key{}), after, resealBatch)
 			total += changed
 			if err != nil || next == "" {
 				return err
@@ -115,7 +116,7 @@ func RevokeKey(ctx context.Context, cfg config.Config, id string) error {
 	})
 }
 
-// audited makes what is done to the key under ctx an entry in the audit log, as the API's own actions are.
+// audited makes what is done under ctx, to the key where it is about one, an entry in the audit log, as the API's own actions are.
 func audited(ctx context.Context, action string, key *models.Key) context.Context {
 	return models.WithAudit(ctx, &models.AuditEntry{
 		ID: models.NewID(), Actor: models.ActorOperator, Role: models.RoleOperator, ApplicationID: key.ApplicationID,

@@ -39,6 +39,7 @@ type Metrics struct {
 	reconciled prometheus.Counter
 	lost       prometheus.Counter
 	unfiltered *prometheus.CounterVec
+	denied     *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics of one process. Attempts are also logged, at debug level where they succeed.
@@ -73,8 +74,12 @@ func NewMetrics(logger *slog.Logger) *Metrics {
 			Name: "posthorn_filter_errors_total",
 			Help: "Filters that could not tell whether an event matches, so that it passed, by reason.",
 		}, []string{"reason"}),
+		denied: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "posthorn_requests_denied_total",
+			Help: "Requests refused for their credentials (unauthenticated) or their key's role (forbidden).",
+		}, []string{"code"}),
 	}
-	m.registry.MustRegister(m.accepted, m.attempts, m.duration, m.dispatched, m.lag, m.reconciled, m.lost, m.unfiltered,
+	m.registry.MustRegister(m.accepted, m.attempts, m.duration, m.dispatched, m.lag, m.reconciled, m.lost, m.unfiltered, m.denied,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -97,6 +102,9 @@ func (m *Metrics) FilterFailed(ctx context.Context, subscriptionID, reason strin
 	m.logger.LogAttrs(ctx, slog.LevelInfo, "filter failed, the event passes",
 		slog.String("subscription_id", subscriptionID), slog.String("reason", reason))
 }
+
+// Denied counts a request that was refused for its credentials or its role.
+func (m *Metrics) Denied(code models.Code) { m.denied.WithLabelValues(string(code)).Inc() }
 
 // Dispatched counts rows handed to workflows; lag is how late the oldest was.
 func (m *Metrics) Dispatched(rows int, lag time.Duration) {

@@ -41,6 +41,7 @@ func TestMetricsHaveThePrefix(t *testing.T) {
 	m.Dispatched(2, time.Second)
 	m.Reconciled(1)
 	m.FilterFailed(t.Context(), "sub", "cost")
+	m.Denied(models.CodeForbidden)
 	families, err := m.Registry().Gather()
 	require.NoError(t, err)
 	own := map[string]bool{}
@@ -49,7 +50,7 @@ func TestMetricsHaveThePrefix(t *testing.T) {
 	}
 	for _, name := range []string{
 		"posthorn_events_accepted_total", "posthorn_dispatched_total", "posthorn_dispatch_lag_seconds",
-		"posthorn_reconciled_total", "posthorn_filter_errors_total",
+		"posthorn_reconciled_total", "posthorn_filter_errors_total", "posthorn_requests_denied_total",
 	} {
 		require.True(t, own[name], name)
 	}
