@@ -34,8 +34,8 @@ func (s *Store) Erase(
 		return models.ErasureStep{Done: true}, nil
 	case err != nil:
 		return models.ErasureStep{}, err
-	case e.erasure.FinishedAt != nil: // ended, but maybe not this
-		return models.ErasureStep{Done: true}, s.scrub(ctx)
+	case e.erasure.FinishedAt != nil:
+		return models.ErasureStep{Done: true}, nil
 	}
 	if err := e.begin(ctx); err != nil {
 		return models.ErasureStep{}, err
@@ -47,7 +47,14 @@ func (s *Store) Erase(
 	return step, translate(err)
 }
 
+// whole reports whether the application itself is to go. Its record has no digest; that of an entity loses the id before
+// it ends.
+func (e *eraser) whole() bool { return e.erasure.EntityDigest == nil }
+
 func (e *eraser) run(ctx context.Context, from models.ErasureCursor) (models.ErasureStep, error) {
+	if !e.whole() && e.erasure.EntityID == nil { // forgotten already
+		return e.end(ctx)
+	}
 	switch from.Phase {
 	case "", models.EraseEvents:
 		return e.events(ctx, from)
@@ -86,19 +93,25 @@ func (e *eraser) remove(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	})
 }
 
-// end completes the record: from here on it holds no more of an entity than its digest.
-func (e *eraser) end(tx *gorm.DB) error {
+// end completes the record once nothing is left, in SQLite's files neither.
+func (e *eraser) end(ctx context.Context) (models.ErasureStep, error) {
+	if err := e.store.scrub(ctx); err != nil {
+		return models.ErasureStep{}, err
+	}
 	now := e.store.now().UTC()
-	err := tx.Exec("UPDATE erasures SET finished_at = ?, dispatch_after = NULL, entity_id = NULL WHERE id = ?",
-		micros(now), e.erasure.ID).Error
-	if err != nil {
-		return err
-	}
-	var done models.Erasure
-	if err := takeRaw(tx, &done, "SELECT * FROM erasures WHERE id = ?", e.erasure.ID); err != nil {
-		return err
-	}
-	return tx.Create(completion(&done, now)).Error
+	err := e.store.write(ctx, func(tx *gorm.DB) error {
+		done := tx.Exec("UPDATE erasures SET finished_at = ?, dispatch_after = NULL WHERE id = ? AND finished_at IS NULL",
+			micros(now), e.erasure.ID)
+		if done.Error != nil || done.RowsAffected == 0 {
+			return done.Error
+		}
+		var record models.Erasure
+		if err := takeRaw(tx, &record, "SELECT * FROM erasures WHERE id = ?", e.erasure.ID); err != nil {
+			return err
+		}
+		return tx.Create(completion(&record, now)).Error
+	})
+	return models.ErasureStep{Done: true}, err
 }
 
 // completion is the end of an erasure as the audit log has it.

@@ -44,7 +44,7 @@ func (e *eraser) events(ctx context.Context, from models.ErasureCursor) (models.
 // nextEvents reads the next events in the order of acceptance; their CreatedAt is that order.
 func (e *eraser) nextEvents(ctx context.Context, after int64) (rows []aged, err error) {
 	condition, args := "application_id = ?", []any{e.erasure.ApplicationID}
-	if e.erasure.EntityID != nil {
+	if !e.whole() {
 		condition += " AND entity_id = ? AND created_at <= ?"
 		args = append(args, *e.erasure.EntityID, micros(e.erasure.CreatedAt))
 	}
@@ -58,32 +58,32 @@ func (e *eraser) afterEvents(ctx context.Context, from models.ErasureCursor) (mo
 	switch {
 	case from.Left > 0:
 		return models.ErasureStep{Next: models.ErasureCursor{Phase: from.Phase}, Waiting: true}, nil
-	case e.erasure.EntityID == nil:
+	case e.whole():
 		return models.ErasureStep{Next: models.ErasureCursor{Phase: models.EraseTests}}, nil
 	}
-	err := e.remove(ctx, func(tx *gorm.DB) error {
-		if err := e.forgetEntity(tx, *e.erasure.EntityID); err != nil {
-			return err
-		}
-		return e.end(tx)
-	})
+	err := e.remove(ctx, func(tx *gorm.DB) error { return e.forgetEntity(tx, *e.erasure.EntityID) })
 	if err != nil {
 		return models.ErasureStep{}, err
 	}
-	return models.ErasureStep{Done: true}, e.store.scrub(ctx)
+	return e.end(ctx)
 }
 
-// forgetEntity removes ordering keys of the entity that no invocation has: an event that was refused leaves one.
+// forgetEntity removes ordering keys of the entity that no invocation has: an event that was refused leaves one. From
+// here on the record holds no more of the entity than its digest.
 func (e *eraser) forgetEntity(tx *gorm.DB, entity string) error {
 	suffix := "/" + entity
 	end := "substr(id, -length(?))"
 	if e.store.postgres() {
 		end = "right(id, length(CAST(? AS text)))"
 	}
-	return tx.Exec("DELETE FROM ordering_keys WHERE subscription_id IN (SELECT id FROM subscriptions WHERE application_id = ?)"+
+	err := tx.Exec("DELETE FROM ordering_keys WHERE subscription_id IN (SELECT id FROM subscriptions WHERE application_id = ?)"+
 		" AND "+end+" = ? AND head IS NULL AND NOT EXISTS (SELECT 1 FROM invocations"+
 		" WHERE subscription_id = ordering_keys.subscription_id AND ordering_key = ordering_keys.id)",
 		e.erasure.ApplicationID, suffix, suffix).Error
+	if err != nil {
+		return err
+	}
+	return tx.Exec("UPDATE erasures SET entity_id = NULL WHERE id = ?", e.erasure.ID).Error
 }
 
 // cancel ends what is open of the invocations that the condition names, as a cancellation by hand does: workflows that

@@ -58,11 +58,7 @@ func (e *eraser) rest(ctx context.Context) (models.ErasureStep, error) {
 	if err != nil || late {
 		return models.ErasureStep{Next: models.ErasureCursor{Phase: models.EraseEvents}, Waiting: true}, err
 	}
-	// The record has the counts by now, which the audit log repeats.
-	if err := e.store.writeSecurely(ctx, e.end); err != nil {
-		return models.ErasureStep{}, err
-	}
-	return models.ErasureStep{Done: true}, e.store.scrub(ctx)
+	return e.end(ctx)
 }
 
 func (e *eraser) removeApplication(tx *gorm.DB, id string) error {

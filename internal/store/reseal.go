@@ -46,7 +46,10 @@ func (s *Store) Reseal(ctx context.Context, after string, limit int) (changed in
 		}
 		return nil
 	})
-	return changed, next, err
+	if err != nil { // all of the batch is as it was
+		return 0, "", err
+	}
+	return changed, next, nil
 }
 
 // sealedRow is a subscription's secrets as they were read.

@@ -10,11 +10,13 @@ import (
 )
 
 // busySQL tells which invocations stay: open, touched since, or with an attempt in flight. See purge.busyArgs.
-const busySQL = "(" + openSQL + " OR updated_at >= ? OR claim_token IS NOT NULL AND claimed_at >= ?)"
+const busySQL = "(" + openSQL + " OR updated_at >= ? OR claim_token IS NOT NULL AND (claimed_at >= ? OR claimed_at >= ?" +
+	" AND claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)))"
 
-// busyArgs: a claim that is older than any lives was that of a dead worker.
+// busyArgs: a claim lives as long as the gate says, see round.held.
 func (p *purge) busyArgs() []any {
-	return []any{p.before, min(p.before, micros(p.store.now().Add(-maxClaim)))}
+	now := p.store.now()
+	return []any{p.before, p.before, micros(now.Add(-maxClaim)), micros(now.Add(-Lease))}
 }
 
 // events removes the next events that nothing happens to any more.

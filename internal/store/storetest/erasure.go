@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn/internal/store"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -121,7 +122,7 @@ func erasures(t *testing.T, w *world) {
 		e := w.erasure(t, l.app, "a")
 		require.False(t, w.erase(t, e, 10))
 		w.signal(t)
-		w.clock.Advance(3 * time.Minute)
+		w.clock.Advance(store.Lease + time.Second)
 		require.True(t, w.erase(t, e, 10))
 		w.requireKept(t, false, id)
 	})
