@@ -64,6 +64,13 @@ fault: ## kill processes and receivers under load, and check that no queue loses
 	@scripts/postgres.sh
 	$(GO) test -tags fault -run TestFault -v -timeout 60m $(ARGS) ./internal/app
 
+# How long each fuzz target runs.
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (1m); PKG=./api for some
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKG)
+
 # The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
 .PHONY: check-slim
 check-slim: build-slim

@@ -19,7 +19,7 @@ import (
 
 // documentChecker holds answers against the OpenAPI document that the API itself serves.
 type documentChecker struct {
-	t        *testing.T
+	t        testing.TB
 	document map[string]any
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
@@ -28,7 +28,7 @@ type documentChecker struct {
 
 const documentURL = "https://posthorn.test/openapi.json"
 
-func newDocumentChecker(t *testing.T, w *world) *documentChecker {
+func newDocumentChecker(t testing.TB, w *world) *documentChecker {
 	t.Helper()
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi.json", nil))

@@ -29,7 +29,7 @@ const operatorKey = "an operator key of more than 32 characters"
 
 // world is an API over a real database of its own.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 	store   *store.Store
 	log     *lockedBuffer
@@ -101,10 +101,10 @@ func (w *world) Verify(_ context.Context, url, member, key string) error {
 	return w.verify(url, member, key)
 }
 
-func newWorld(t *testing.T) *world { return newWorldWith(t, time.Now, nil) }
+func newWorld(t testing.TB) *world { return newWorldWith(t, time.Now, nil) }
 
 // newWorldWith lets change alter the dependencies.
-func newWorldWith(t *testing.T, now func() time.Time, change func(*Dependencies)) *world {
+func newWorldWith(t testing.TB, now func() time.Time, change func(*Dependencies)) *world {
 	t.Helper()
 	return newWorldOn(t, "", now, change)
 }
@@ -126,7 +126,7 @@ func databases() map[string]func(testing.TB) string {
 }
 
 // newWorldOn is newWorldWith on a database; "" = a SQLite file.
-func newWorldOn(t *testing.T, url string, now func() time.Time, change func(*Dependencies)) *world {
+func newWorldOn(t testing.TB, url string, now func() time.Time, change func(*Dependencies)) *world {
 	t.Helper()
 	w := &world{t: t, log: &lockedBuffer{}, wakes: &counter{}, database: url}
 	d := w.dependencies(now)
@@ -164,7 +164,7 @@ func (w *world) dependencies(now func() time.Time) Dependencies {
 	}
 }
 
-func openStore(t *testing.T, url string, now func() time.Time) *store.Store {
+func openStore(t testing.TB, url string, now func() time.Time) *store.Store {
 	t.Helper()
 	if url == "" {
 		url = "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db")
@@ -182,7 +182,7 @@ func openStore(t *testing.T, url string, now func() time.Time) *store.Store {
 
 // reply is an answer of the API.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte
@@ -205,7 +205,9 @@ func (w *world) do(key, method, path, body string, headers ...string) *reply {
 	w.handler.ServeHTTP(recorder, r)
 	out := &reply{t: w.t, status: recorder.Code, header: recorder.Header(), body: recorder.Body.Bytes()}
 	require.NotEmpty(w.t, out.header.Get("X-Request-Id"))
-	w.checks.check(method, r.URL.Path, out)
+	if w.checks != nil {
+		w.checks.check(method, r.URL.Path, out)
+	}
 	return out
 }
 
