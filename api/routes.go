@@ -105,7 +105,7 @@ func keyRoutes() []route {
 		{
 			method: http.MethodPost, path: "/v1/applications/{app}/keys", id: "create-key", tag: tagKeys,
 			summary: "Create a key of an application", roles: managers(), scope: scopeApplication,
-			status: http.StatusCreated, register: write((*server).createApplicationKey),
+			status: http.StatusCreated, conflicts: true, register: write((*server).createApplicationKey),
 		},
 		{
 			method: http.MethodGet, path: "/v1/applications/{app}/keys", id: "list-keys", tag: tagKeys,

@@ -197,6 +197,51 @@ func TestF69_WhoMayDoWhatOnProviderRoutes(t *testing.T) {
 	}
 }
 
+// A route that nobody thought of here is in the matrix by being in the table, or stops it.
+func TestF69_TheMatrixKnowsEveryRoute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, "")
+	for _, r := range routes() {
+		require.NotContains(t, strings.ReplaceAll(own.path(r, ""), "{file}", ""), "{", "what stands for a parameter of %s?", r.path)
+	}
+	require.Panics(t, func() { own.path(route{scope: scopeMessage + 1}, "") })
+}
+
+// No route takes what it does not know: nobody gives himself an application, a role, a status or a past.
+func TestF69_NoMemberCanBeAssignedThatIsNotTheRoutesOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, "")
+	w.op("POST", "/v1/profiles/standard/event-types", `{"name":"loan.updated"}`).is(201)
+	tried := 0
+	for _, r := range routes() {
+		schema := dig(w.checks.document, "paths", r.path, strings.ToLower(r.method), "requestBody", "content", "application/json", "schema")
+		if schema == nil {
+			continue
+		}
+		key, want := operatorKey, http.StatusUnprocessableEntity
+		if r.provider {
+			key, want = own.roles[models.RoleAdmin], http.StatusBadRequest
+		}
+		known := w.checks.properties(schema)
+		for _, member := range []string{
+			"id", "application_id", "tenant", "tenant_id", "role", "status", "state", "secret", "secrets", "sealed", "digest", "key",
+			"verified", "gone", "attempts", "created_at", "deleted_at", "revoked_at", "sequence", "position", "workflow_id", "__proto__",
+		} {
+			if known[member] {
+				continue
+			}
+			body := changed(own.bodies()[r.id], `{"`+member+`":"1"}`)
+			out := w.do(key, r.method, own.path(r, ""), body)
+			require.Equal(t, want, out.status, "%s %s %s: %s", r.method, r.path, body, out.body)
+			require.Contains(t, places(out.is(want)), member)
+			tried++
+		}
+	}
+	require.Greater(t, tried, 300)
+}
+
 func TestF69_ForeignIsLikeAbsent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

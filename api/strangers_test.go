@@ -47,6 +47,19 @@ func (d *documentChecker) stringsOf(schema any, place string) (places []string) 
 	return places
 }
 
+// properties are the names of the members of a schema.
+func (d *documentChecker) properties(schema any) map[string]bool {
+	if ref, isRef := dig(schema, "$ref").(string); isRef {
+		schema = dig(d.document, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+	}
+	names := map[string]bool{}
+	members, _ := dig(schema, "properties").(map[string]any)
+	for name := range members {
+		names[name] = true
+	}
+	return names
+}
+
 // bodies are what routes take, to be changed in one place: so that the rest of a request is as it should be.
 func (n *tenant) bodies() map[string]string {
 	return map[string]string{

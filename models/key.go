@@ -13,6 +13,9 @@ const (
 	RoleMember    Role = "member"
 )
 
+// MaxKeys is how many keys that are not revoked an application may have.
+const MaxKeys = 1000
+
 // Key is an API key as it is stored: a digest, never the key itself.
 type Key struct {
 	ID string

@@ -166,8 +166,12 @@ func TestF50_ExhaustedAndRedeliveredOneAndMany(t *testing.T) {
 			}
 		}
 		long := patience + time.Duration(bulkSize)*20*time.Millisecond
-		failed := func(limit string) []object { return w.listed("/v1/applications/" + app + "/invocations?status=failed&limit=" + limit) }
-		open := func(status string) int { return len(w.listed("/v1/applications/" + app + "/invocations?limit=1&status=" + status)) }
+		failed := func(limit string) []object {
+			return w.listed("/v1/applications/" + app + "/invocations?status=failed&limit=" + limit)
+		}
+		open := func(status string) int {
+			return len(w.listed("/v1/applications/" + app + "/invocations?limit=1&status=" + status))
+		}
 		require.Eventually(t, func() bool { return open("pending")+open("retrying") == 0 }, long, 50*time.Millisecond)
 		require.Len(t, receiver.got(), 2*bulkSize, "the policy is used up")
 

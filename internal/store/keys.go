@@ -9,9 +9,31 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// CreateKey stores a new key's digest.
+// CreateKey stores a new key's digest, unless its application has models.MaxKeys already: CodeConflict.
 func (s *Store) CreateKey(ctx context.Context, k *models.Key) error {
-	return s.write(ctx, func(tx *gorm.DB) error { return tx.Create(k).Error })
+	return s.write(ctx, func(tx *gorm.DB) error {
+		if k.ApplicationID != nil {
+			if err := s.roomForKey(tx, *k.ApplicationID); err != nil {
+				return err
+			}
+		}
+		return tx.Create(k).Error
+	})
+}
+
+// roomForKey locks the application, so that parallel creations see each other, as CreateSubscription does.
+func (s *Store) roomForKey(tx *gorm.DB, applicationID string) error {
+	var locked models.Application
+	query := "SELECT * FROM applications WHERE id = ? AND deleted_at IS NULL" + s.forUpdate("applications")
+	if err := takeRaw(tx, &locked, query, applicationID); err != nil {
+		return found(err, "application")
+	}
+	var count int64
+	err := tx.Model(&models.Key{}).Where("application_id = ? AND revoked_at IS NULL", applicationID).Count(&count).Error
+	if err == nil && count >= models.MaxKeys {
+		err = models.Errorf(models.CodeConflict, "an application may have %d keys; revoke one", models.MaxKeys)
+	}
+	return err
 }
 
 // Key reads one key, revoked or expired ones too.

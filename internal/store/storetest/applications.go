@@ -3,6 +3,8 @@ package storetest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +142,35 @@ func keys(t *testing.T, w *world) {
 		require.Equal(t, models.CodeNotFound, models.ErrorCode(w.RevokeKey(t.Context(), k.ID)))
 		_, err = w.Key(t.Context(), "unknown' OR 1=1")
 		require.Equal(t, models.CodeNotFound, models.ErrorCode(err))
+	})
+
+	t.Run("are bounded", func(t *testing.T) {
+		full := w.application(t)
+		rows := make([]string, models.MaxKeys-1)
+		for i := range rows {
+			rows[i] = fmt.Sprintf("('%s', '%s', 'member', 'n', 'p', '', 1)", models.NewID(), full.ID)
+		}
+		rows[0] = strings.Replace(rows[0], "'n'", "?", 1)
+		w.exec(t, "INSERT INTO keys (id, application_id, role, name, prefix, digest, created_at) VALUES "+
+			strings.Join(rows, ","), "n")
+		errs := make([]error, 3)
+		draft := func() *models.Key {
+			return &models.Key{ID: models.NewID(), ApplicationID: &full.ID, Role: models.RoleMember, Digest: []byte{1}, CreatedAt: w.now()}
+		}
+		atOnce(len(errs), func(i int) { errs[i] = w.CreateKey(t.Context(), draft()) })
+		made := 0
+		for _, err := range errs {
+			if err == nil {
+				made++
+				continue
+			}
+			require.Equal(t, models.CodeConflict, models.ErrorCode(err))
+		}
+		require.Equal(t, 1, made)
+		w.exec(t, "UPDATE keys SET revoked_at = 1 WHERE application_id = ?", full.ID)
+		require.NoError(t, w.CreateKey(t.Context(), draft()), "revoked ones do not count")
+		require.NoError(t, w.DeleteApplication(t.Context(), full.ID))
+		require.Equal(t, models.CodeNotFound, models.ErrorCode(w.CreateKey(t.Context(), draft())))
 	})
 
 	t.Run("expire", func(t *testing.T) {
