@@ -28,18 +28,18 @@ type documentChecker struct {
 
 const documentURL = "https://posthorn.test/openapi.json"
 
-func newDocumentChecker(t testing.TB, w *world) *documentChecker {
-	t.Helper()
+func newDocumentChecker(tb testing.TB, w *world) *documentChecker {
+	tb.Helper()
 	recorder := httptest.NewRecorder()
-	w.handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi.json", nil))
-	require.Equal(t, http.StatusOK, recorder.Code)
+	w.handler.ServeHTTP(recorder, httptest.NewRequestWithContext(tb.Context(), http.MethodGet, "/openapi.json", nil))
+	require.Equal(tb, http.StatusOK, recorder.Code)
 	value, err := jsonschema.UnmarshalJSON(recorder.Body)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
-	require.NoError(t, compiler.AddResource(documentURL, value))
+	require.NoError(tb, compiler.AddResource(documentURL, value))
 	return &documentChecker{
-		t: t, document: value.(map[string]any), compiler: compiler, schemas: map[string]*jsonschema.Schema{},
+		t: tb, document: value.(map[string]any), compiler: compiler, schemas: map[string]*jsonschema.Schema{},
 	}
 }
 

@@ -101,12 +101,12 @@ func (w *world) Verify(_ context.Context, url, member, key string) error {
 	return w.verify(url, member, key)
 }
 
-func newWorld(t testing.TB) *world { return newWorldWith(t, time.Now, nil) }
+func newWorld(tb testing.TB) *world { return newWorldWith(tb, time.Now, nil) }
 
 // newWorldWith lets change alter the dependencies.
-func newWorldWith(t testing.TB, now func() time.Time, change func(*Dependencies)) *world {
-	t.Helper()
-	return newWorldOn(t, "", now, change)
+func newWorldWith(tb testing.TB, now func() time.Time, change func(*Dependencies)) *world {
+	tb.Helper()
+	return newWorldOn(tb, "", now, change)
 }
 
 // onEach runs the test on a world of its own on either database.
@@ -126,17 +126,17 @@ func databases() map[string]func(testing.TB) string {
 }
 
 // newWorldOn is newWorldWith on a database; "" = a SQLite file.
-func newWorldOn(t testing.TB, url string, now func() time.Time, change func(*Dependencies)) *world {
-	t.Helper()
-	w := &world{t: t, log: &lockedBuffer{}, wakes: &counter{}, database: url}
+func newWorldOn(tb testing.TB, url string, now func() time.Time, change func(*Dependencies)) *world {
+	tb.Helper()
+	w := &world{t: tb, log: &lockedBuffer{}, wakes: &counter{}, database: url}
 	d := w.dependencies(now)
 	if change != nil {
 		change(&d)
 	}
 	handler, err := New(d)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	w.handler = handler
-	w.checks = newDocumentChecker(t, w)
+	w.checks = newDocumentChecker(tb, w)
 	return w
 }
 
@@ -164,19 +164,19 @@ func (w *world) dependencies(now func() time.Time) Dependencies {
 	}
 }
 
-func openStore(t testing.TB, url string, now func() time.Time) *store.Store {
-	t.Helper()
+func openStore(tb testing.TB, url string, now func() time.Time) *store.Store {
+	tb.Helper()
 	if url == "" {
-		url = "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db")
+		url = "sqlite:" + filepath.Join(tb.TempDir(), "posthorn.db")
 	}
 	keyring, err := secret.NewKeyring(secret.GenerateMasterKey())
-	require.NoError(t, err)
-	s, err := store.Open(t.Context(), store.Options{
+	require.NoError(tb, err)
+	s, err := store.Open(tb.Context(), store.Options{
 		URL: url, Keyring: keyring, Now: now,
 	})
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
-	require.NoError(t, s.Migrate(t.Context()))
+	require.NoError(tb, err)
+	tb.Cleanup(s.Close)
+	require.NoError(tb, s.Migrate(tb.Context()))
 	return s
 }
 

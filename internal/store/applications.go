@@ -82,10 +82,12 @@ func (s *Store) deleteApplication(tx *gorm.DB, id string) error {
 		{"UPDATE keys SET revoked_at = ? WHERE application_id = ? AND revoked_at IS NULL", []any{now, id}},
 		{"DELETE FROM subscription_event_types WHERE application_id = ?", []any{id}},
 		{"UPDATE subscriptions SET deleted_at = ? WHERE application_id = ? AND deleted_at IS NULL", []any{now, id}},
-		{"UPDATE commands SET settled_at = ? WHERE settled_at IS NULL AND job_id IN (SELECT id FROM jobs WHERE " + openJobs + ")",
-			[]any{now, id}},
-		{"UPDATE jobs SET state = ?, finished_at = ?, updated_at = ?, dispatch_after = ? WHERE " + openJobs,
-			[]any{models.JobCancelled, now, now, now, id}},
+		{"UPDATE commands SET settled_at = ? WHERE settled_at IS NULL AND job_id IN" +
+			" (SELECT id FROM jobs WHERE " + openJobs + ")", []any{now, id}},
+		{
+			"UPDATE jobs SET state = ?, finished_at = ?, updated_at = ?, dispatch_after = ? WHERE " + openJobs,
+			[]any{models.JobCancelled, now, now, now, id},
+		},
 	} {
 		if err := tx.Exec(step.sql, step.args...).Error; err != nil {
 			return err

@@ -37,9 +37,9 @@ func Dump(t *testing.T, s *store.Store) map[string][]byte {
 
 func dumpTable(t *testing.T, pool *sql.DB, table string) []byte {
 	t.Helper()
-	rows, err := pool.QueryContext(t.Context(), `SELECT * FROM "`+table+`"`) //nolint:gosec // the database's own names
+	rows, err := pool.QueryContext(t.Context(), `SELECT * FROM "`+table+`"`)
 	require.NoError(t, err)
-	defer rows.Close()
+	defer func() { require.NoError(t, rows.Close()) }()
 	columns, err := rows.Columns()
 	require.NoError(t, err)
 	var out bytes.Buffer
@@ -66,7 +66,7 @@ func dumpFiles(t *testing.T, pool *sql.DB, dump map[string][]byte) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for _, name := range files {
-		raw, err := os.ReadFile(name) //nolint:gosec // the test's own files
+		raw, err := os.ReadFile(name)
 		require.NoError(t, err)
 		dump["file "+filepath.Base(name)] = raw
 	}
@@ -76,7 +76,7 @@ func texts(t *testing.T, pool *sql.DB, query string) (list []string) {
 	t.Helper()
 	rows, err := pool.QueryContext(t.Context(), query)
 	require.NoError(t, err)
-	defer rows.Close()
+	defer func() { require.NoError(t, rows.Close()) }()
 	for rows.Next() {
 		var text string
 		require.NoError(t, rows.Scan(&text))
