@@ -81,7 +81,7 @@ func (c *Client) attempt(caller, ctx context.Context, r Request) Response {
 	if failure != nil {
 		return Response{Failure: failure}
 	}
-	res, err := c.transport(req.Method).RoundTrip(req) //nolint:bodyclose // readResponse closes it
+	res, err := roundTrip(c.transport(req.Method), req) //nolint:bodyclose // readResponse closes it
 	if err != nil {
 		return Response{Failure: classify(caller, ctx, err)}
 	}
@@ -90,7 +90,7 @@ func (c *Client) attempt(caller, ctx context.Context, r Request) Response {
 
 // transport: net/http repeats a GET by itself when a pooled connection turns
 // out to be dead, so a GET gets a fresh one. A POST is repeated only if not one
-// byte of it had been written, which no receiver can see.
+// byte of it had been written, which no receiver can see (roundTrip).
 func (c *Client) transport(method string) http.RoundTripper {
 	if method == http.MethodPost {
 		return c.pooled

@@ -3,13 +3,10 @@ package egress
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,43 +102,6 @@ func TestDeadKeepAliveIsOneHitPerAttempt(t *testing.T) {
 		require.Equal(t, 200, c.Do(t.Context(), Request{Method: http.MethodGet, URL: gets.url("127.0.0.1")}).StatusCode)
 	}
 	requireHits(t, gets, 2)
-}
-
-// closing tells when net/http has given a connection up.
-type closing struct {
-	net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (c *closing) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
-}
-
-// F41: the receiver closes the pooled connection between two deliveries.
-func TestConnectionClosedWhileIdleIsNoFailure(t *testing.T) {
-	t.Parallel()
-	r := newReceiver(t, answer(ok200)) // closes without having announced it
-	d := newDialer(local().withDefaults(), newGuard(local()))
-	dial, closed := d.connect, make(chan struct{})
-	var first atomic.Bool
-	d.connect = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err == nil && first.CompareAndSwap(false, true) {
-			return &closing{Conn: conn, closed: closed}, nil
-		}
-		return conn, err
-	}
-	c := newClient(t, local())
-	transport := newTransport(local(), d)
-	defer transport.CloseIdleConnections()
-	c.pooled = transport
-
-	require.Equal(t, 200, post(t, c, r.url("127.0.0.1")).StatusCode)
-	<-closed
-	require.Equal(t, 200, post(t, c, r.url("127.0.0.1")).StatusCode)
-	requireHits(t, r, 2)
 }
 
 // F24: the status decides.
