@@ -50,6 +50,19 @@ func (c *Client) CheckURL(raw string) error {
 	return err
 }
 
+// DenyOwn replaces the endpoints that are never connected to, even inside
+// AllowCIDRs and whatever else listens on the same address: this deployment's
+// own listeners, its database, its Temporal server. Idle connections are
+// dropped: they were judged by the rule of before.
+func (c *Client) DenyOwn(endpoints []Endpoint) {
+	own := make([]Endpoint, len(endpoints))
+	for i, e := range endpoints {
+		own[i] = Endpoint{Prefix: e.Prefix.Masked(), Port: e.Port}
+	}
+	c.policy.guard.own.Store(&own)
+	c.closeIdle()
+}
+
 // Close drops idle connections. Requests in flight go on.
 func (c *Client) Close() { c.closeIdle() }
 

@@ -262,3 +262,37 @@ func TestConfigIsRefused(t *testing.T) {
 		require.NotContains(t, err.Error(), "hunter2", name)
 	}
 }
+
+// Our own listeners and servers: by address and port, inside allowed ranges too, in every spelling that leads there.
+func TestF40_OwnEndpointsAreDeniedInsideAllowedRanges(t *testing.T) {
+	t.Parallel()
+	g := newGuard(Config{AllowCIDRs: prefixes("127.0.0.0/8", "10.0.0.0/8", "0.0.0.0/0", "::/0"), AllowNAT64: true})
+	g.own.Store(&[]Endpoint{
+		{netip.MustParsePrefix("127.0.0.1/32"), 8080}, {netip.MustParsePrefix("10.1.2.3/32"), 5432}, {netip.MustParsePrefix("8.8.8.8/32"), 443},
+	})
+	for target, want := range map[string]bool{
+		"127.0.0.1:8080": false, "127.0.0.1:8081": true, "127.0.0.2:8080": true, "10.1.2.3:5432": false, "10.1.2.3:443": true,
+		"8.8.8.8:443": false, "8.8.8.8:80": true, "[::ffff:127.0.0.1]:8080": false,
+		"0.0.0.0:8081": false, "0.1.2.3:8081": false, "[::]:8081": false,
+		"[64:ff9b::808:808]:443": false, "[64:ff9b::808:808]:80": true,
+	} {
+		require.Equal(t, want, g.addrPort(netip.MustParseAddrPort(target)) == nil, target)
+	}
+}
+
+func TestF40_OwnEndpointIsRefusedFromTheNextAttemptOn(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, func(p *peer) {
+		for p.request() {
+			p.send(ok200)
+		}
+	})
+	c := newClient(t, local())
+	require.NoError(t, c.CheckURL(r.url("127.0.0.1")))
+	require.Equal(t, 200, post(t, c, r.url("127.0.0.1")).StatusCode)
+	c.DenyOwn([]Endpoint{{netip.MustParsePrefix("127.0.0.1/8"), r.port()}})
+	var refused *BlockedError
+	require.ErrorAs(t, c.CheckURL(r.url("127.0.0.1")), &refused)
+	requireCode(t, CodeBlockedURL, post(t, c, r.url("127.0.0.1")))
+	requireHits(t, r, 1)
+}
