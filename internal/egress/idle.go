@@ -37,7 +37,9 @@ func roundTrip(transport http.RoundTripper, req *http.Request) (*http.Response, 
 
 // closedIdle: net/http had noticed the end of the connection before it began
 // this request. It tries other methods again by itself, but never a POST.
-func closedIdle(err error) bool { return strings.Contains(err.Error(), "server closed idle connection") }
+func closedIdle(err error) bool {
+	return strings.Contains(err.Error(), "server closed idle connection")
+}
 
 // spoken says whether something has come in on a connection that nobody has
 // asked anything: its end, a TLS alert that announces it, or bytes that belong

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// F41: the receiver answers and closes without having announced it, a thousand
+// The receiver answers and closes without having announced it, a thousand
 // times. Once its FIN is here, no attempt fails and each is one hit, however
 // little time net/http's reader had to see it.
 func TestF41_ConnectionClosedWhileIdleIsNoFailure(t *testing.T) {
