@@ -13,3 +13,10 @@ func TestFaultF52_F53_F55_F56_F57_TenThousandPayloadsArriveByteForByte(t *testin
 		t.Run(database, func(t *testing.T) { shared.on(t, database).delivers(corpus(t, 10_000, 200), 15*time.Minute) })
 	}
 }
+
+// One event of 1 MiB, 1,000 subscriptions: 1 GB at the receiver.
+func TestFaultF58_FanOutToAThousandCarriesNoPayloadThroughTemporal(t *testing.T) {
+	for _, database := range []string{"sqlite", "postgres"} {
+		t.Run(database, func(t *testing.T) { shared.on(t, database).fansOut(1000, 10*time.Minute) })
+	}
+}
