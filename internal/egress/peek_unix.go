@@ -8,5 +8,5 @@ import "syscall"
 func peek(fd int) bool {
 	var b [1]byte
 	_, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	return err != syscall.EAGAIN && err != syscall.EINTR //nolint:errorlint // a bare errno
+	return err != syscall.EAGAIN && err != syscall.EINTR
 }
