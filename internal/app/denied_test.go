@@ -78,7 +78,7 @@ func TestF40_NoDoorLeadsToADeniedAddress(t *testing.T) {
 			w := start(t, cfg, app.Roles{API: true, Worker: true})
 			w.refusesDenied(before)
 			w.attemptsNothing(before)
-			require.Equal(t, before.heard, len(before.receiver.got()), "the receiver was asked again")
+			require.Len(t, before.receiver.got(), before.heard, "the receiver was asked again")
 		})
 	}
 }

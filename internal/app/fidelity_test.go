@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,17 +109,6 @@ func (w *world) publishes(app, eventType string, payloads []string) (ids []strin
 	}
 	send()
 	return ids
-}
-
-// deliversInTurns is delivers with so many payloads at a time: a machine that is busy is not to be buried.
-func (w *world) deliversInTurns(payloads []string, size int, patience time.Duration) {
-	w.t.Helper()
-	done := 0
-	for turn := range slices.Chunk(payloads, size) {
-		w.delivers(turn, patience)
-		done += len(turn)
-		w.t.Logf("%d of %d payloads arrived three times, byte for byte", done, len(payloads))
-	}
 }
 
 // delivers publishes the payloads to a receiver that refuses each once, redelivers them all, and compares the bytes of

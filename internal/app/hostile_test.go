@@ -172,7 +172,7 @@ func untrusted(t *testing.T) map[string]hostile {
 	t.Helper()
 	now, hour := time.Now(), time.Hour
 	of := func(name string, from, to time.Time, oldest, newest uint16) *tls.Config {
-		return &tls.Config{Certificates: []tls.Certificate{certificateOf(t, name, from, to)}, MinVersion: oldest, MaxVersion: newest} //nolint:gosec // that is the fault
+		return &tls.Config{Certificates: []tls.Certificate{certificateOf(t, name, from, to)}, MinVersion: oldest, MaxVersion: newest}
 	}
 	refused := func(message string, secure *tls.Config) hostile {
 		return hostile{secure: secure, serve: answers(okHead, "Content-Length: 0\r\n\r\n"), code: "tls", message: message}
@@ -187,7 +187,7 @@ func untrusted(t *testing.T) map[string]hostile {
 		"F31 speaks TLS 1.1":   refused("handshake failed", of(here, now.Add(-hour), now.Add(hour), tls.VersionTLS11, tls.VersionTLS11)),
 		"F31 has no certificate": refused("handshake failed", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return nil, io.EOF
-		}}), //nolint:gosec // as above
+		}}),
 	}
 }
 
@@ -232,7 +232,7 @@ func statuses(elsewhere string) map[string]hostile {
 	return cases
 }
 
-func earlies() map[string]hostile {
+func hasty() map[string]hostile {
 	early := func(code int, end func(*caller)) func(*caller) {
 		return func(c *caller) {
 			if c.head() != nil {
@@ -261,7 +261,7 @@ func TestF22_F23_F24_F25_F26_F27_F28_F29_F30_F31_F32_F33_F34_F42_HostileReceiver
 		for name, h := range hangs() {
 			patient[name] = w.meets(app, h)
 		}
-		for _, some := range []map[string]hostile{breaks(), floods(t), untrusted(t), statuses(elsewhere.url()), earlies()} {
+		for _, some := range []map[string]hostile{breaks(), floods(t), untrusted(t), statuses(elsewhere.url()), hasty()} {
 			for name, h := range some {
 				t.Run(name, func(t *testing.T) { w.at(t).ends(w.meets(app, h)) }) //nolint:paralleltest // as many as cores would run: slower
 			}
