@@ -24,6 +24,7 @@ type engine struct {
 	services *temporal.ServerImpl
 	started  bool // all of them
 	log      *logger
+	ports    []int // of the dialledServices
 }
 
 // startAttempts bounds how often a lost race for a port is run again.
@@ -42,7 +43,7 @@ func startEngine(
 		if ports, err = freePorts(ctx, len(dialledServices())); err != nil {
 			return nil, err
 		}
-		e := &engine{log: newLogger(out)}
+		e := &engine{log: newLogger(out), ports: ports}
 		if err = e.start(ctx, serverConfig(frontend, ports, store), dynamic); err == nil {
 			return e, nil
 		}

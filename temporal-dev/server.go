@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,6 +132,19 @@ func (s *Server) connect(ctx context.Context, o Options, ui net.Listener) (err e
 
 // Address is the frontend's gRPC address, host and port.
 func (s *Server) Address() string { return s.address }
+
+// Listeners are the host:port of everything that listens and takes whoever
+// connects for a friend: the frontend, the services behind it, the UI.
+func (s *Server) Listeners() []string {
+	out := []string{s.address}
+	for _, port := range s.engine.ports {
+		out = append(out, net.JoinHostPort(localhost, strconv.Itoa(port)))
+	}
+	if s.ui != nil {
+		out = append(out, strings.TrimPrefix(s.ui.url, "http://"))
+	}
+	return out
+}
 
 // Namespace is the namespace that Start made sure of.
 func (s *Server) Namespace() string { return s.namespace }

@@ -58,6 +58,7 @@ func (a *App) serve(ctx context.Context, name, address, setting string, handler 
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be listened on; choose another address with %s: %w", address, setting, err)
 	}
+	a.own.add(ctx, listener.Addr().String())
 	server := api.NewServer(address, handler)
 	go func() {
 		if err := server.Serve(api.LimitConnections(listener)); !errors.Is(err, http.ErrServerClosed) {

@@ -42,6 +42,7 @@ type App struct {
 	store    *store.Store
 	resolver *ingest.Resolver
 	egress   *egress.Client
+	own      *ownAddresses
 	metrics  *observe.Metrics
 	temporal *temporalParts
 	// connected is temporal for those who look while the process starts.
@@ -154,7 +155,7 @@ func (a *App) openStore(ctx context.Context) error {
 	return a.checkSchema(ctx)
 }
 
-func (a *App) buildParts(context.Context) error {
+func (a *App) buildParts(ctx context.Context) error {
 	registry, err := profiles.New(a.cfg.ProfilesDir)
 	if err != nil {
 		return err
@@ -171,6 +172,12 @@ func (a *App) buildParts(context.Context) error {
 		return err
 	}
 	a.onStop("egress", func(context.Context) error { a.egress.Close(); return nil })
+	a.own = newOwnAddresses(a.egress.DenyOwn, a.logger)
+	a.own.add(ctx, a.store.Addresses()...)
+	if a.cfg.TemporalAddress != "" { // the API's process need not be able to reach it
+		a.own.add(ctx, orDefaultHostPort(a.cfg.TemporalAddress))
+	}
+	a.background(ctx, "own addresses", a.own.keep)
 	return nil
 }
 

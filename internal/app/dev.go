@@ -27,6 +27,7 @@ func (a *App) startEmbeddedTemporal(ctx context.Context) (client.Options, error)
 		return client.Options{}, fmt.Errorf("start embedded Temporal: %w", err)
 	}
 	a.onStop("embedded temporal", server.Stop)
+	a.own.add(ctx, server.Listeners()...)
 	if a.cfg.TemporalUIURL == "" {
 		a.cfg.TemporalUIURL = server.UIURL()
 	}

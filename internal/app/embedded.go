@@ -65,12 +65,16 @@ func writeKey(path, key string) error {
 // through and nothing else that is private: the receiver under development runs on the same machine.
 func egressConfig(cfg config.Config, roles Roles) (egress.Config, error) {
 	guard := egress.Config{Ports: cfg.EgressPorts, AllowHTTP: cfg.AllowHTTP}
-	for _, cidr := range cfg.EgressAllowCIDRs {
-		prefix, err := netip.ParsePrefix(cidr)
-		if err != nil {
-			return guard, fmt.Errorf("egress range: %w", err)
+	for list, cidrs := range map[*[]netip.Prefix][]string{
+		&guard.AllowCIDRs: cfg.EgressAllowCIDRs, &guard.DenyCIDRs: cfg.EgressDenyCIDRs,
+	} {
+		for _, cidr := range cidrs {
+			prefix, err := netip.ParsePrefix(cidr)
+			if err != nil {
+				return guard, fmt.Errorf("egress range: %w", err)
+			}
+			*list = append(*list, prefix)
 		}
-		guard.AllowCIDRs = append(guard.AllowCIDRs, prefix)
 	}
 	if roles.Embedded {
 		guard.AllowHTTPLoopback = true

@@ -59,7 +59,19 @@ func (a *App) temporalOptions(ctx context.Context) (client.Options, error) {
 	if a.roles.Embedded {
 		return a.startEmbeddedTemporal(ctx)
 	}
-	return clientOptions(a.cfg)
+	options, err := clientOptions(a.cfg)
+	if err == nil && a.cfg.TemporalAddress == "" { // the SDK's own files name it
+		a.own.add(ctx, orDefaultHostPort(options.HostPort))
+	}
+	return options, err
+}
+
+// orDefaultHostPort is the address that the SDK would dial, without gRPC's scheme for it (dns:///host:port).
+func orDefaultHostPort(address string) string {
+	if address == "" {
+		return client.DefaultHostPort
+	}
+	return address[strings.LastIndexByte(address, '/')+1:]
 }
 
 // clientOptions reads what the SDK itself reads (envconfig: files, API key, TLS); our own flags win.

@@ -32,6 +32,7 @@ type Config struct {
 
 	AllowHTTP           bool     `env:"POSTHORN_ALLOW_HTTP" help:"Accept http:// endpoints. The embedded mode accepts them for loopback."`
 	EgressAllowCIDRs    []string `name:"egress-allow-cidrs" env:"POSTHORN_EGRESS_ALLOW_CIDRS" help:"Private ranges that endpoints may be in. Default in the embedded mode: loopback."`
+	EgressDenyCIDRs     []string `name:"egress-deny-cidrs" env:"POSTHORN_EGRESS_DENY_CIDRS" help:"Ranges that endpoints may never be in, even inside the allowed ones. What a process knows of its own deployment (its listeners, the database, Temporal) is denied anyway, by address and port."`
 	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges."`
 	EgressProxyURL      string   `name:"egress-proxy-url" env:"POSTHORN_EGRESS_PROXY_URL" help:"HTTP proxy for deliveries; it must then refuse private targets."`
 	EgressBindAddress   string   `env:"POSTHORN_EGRESS_BIND_ADDRESS" help:"Local address that deliveries are sent from."`
@@ -75,9 +76,14 @@ func (c *Config) Validate() error {
 			add(name, "must be 0 to %d requests per second", maxRateLimit)
 		}
 	}
-	for _, cidr := range c.EgressAllowCIDRs {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			add("--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)", "%q is not a prefix such as 10.0.0.0/8", cidr)
+	for name, list := range map[string][]string{
+		"--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)": c.EgressAllowCIDRs,
+		"--egress-deny-cidrs (POSTHORN_EGRESS_DENY_CIDRS)":   c.EgressDenyCIDRs,
+	} {
+		for _, cidr := range list {
+			if _, err := netip.ParsePrefix(cidr); err != nil {
+				add(name, "%q is not a prefix such as 10.0.0.0/8", cidr)
+			}
 		}
 	}
 	for name, list := range map[string][]string{

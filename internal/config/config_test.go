@@ -40,6 +40,7 @@ func TestValidateNamesFlagAndVariable(t *testing.T) {
 		"--operator-key (POSTHORN_OPERATOR_KEY)":                     {OperatorKey: "short"},
 		"--egress-allow-cidrs (POSTHORN_EGRESS_ALLOW_CIDRS)":         {EgressAllowCIDRs: []string{"10.0.0.0"}},
 		"--source-ips-demo (POSTHORN_SOURCE_IPS_DEMO)":               {SourceIPsDemo: []string{"localhost"}},
+		"--egress-deny-cidrs (POSTHORN_EGRESS_DENY_CIDRS)":           {EgressDenyCIDRs: []string{"10.0.0.1"}},
 		"--egress-bind-address (POSTHORN_EGRESS_BIND_ADDRESS)":       {EgressBindAddress: "eth0"},
 		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":               {TemporalUIURL: "ui"},
 		"--rate-limit-key (POSTHORN_RATE_LIMIT_KEY)":                 {RateLimitKey: math.NaN()},

@@ -50,6 +50,19 @@ func (c *Client) CheckURL(raw string) error {
 	return err
 }
 
+// DenyOwn replaces the endpoints that are never connected to, even inside
+// AllowCIDRs and whatever else listens on the same address: this deployment's
+// own listeners, its database, its Temporal server. Idle connections are
+// dropped: they were judged by the rule of before.
+func (c *Client) DenyOwn(endpoints []Endpoint) {
+	own := make([]Endpoint, len(endpoints))
+	for i, e := range endpoints {
+		own[i] = Endpoint{Prefix: e.Prefix.Masked(), Port: e.Port}
+	}
+	c.policy.guard.own.Store(&own)
+	c.closeIdle()
+}
+
 // Close drops idle connections. Requests in flight go on.
 func (c *Client) Close() { c.closeIdle() }
 
@@ -81,7 +94,7 @@ func (c *Client) attempt(caller, ctx context.Context, r Request) Response {
 	if failure != nil {
 		return Response{Failure: failure}
 	}
-	res, err := c.transport(req.Method).RoundTrip(req) //nolint:bodyclose // readResponse closes it
+	res, err := roundTrip(c.transport(req.Method), req) //nolint:bodyclose // readResponse closes it
 	if err != nil {
 		return Response{Failure: classify(caller, ctx, err)}
 	}
@@ -90,7 +103,7 @@ func (c *Client) attempt(caller, ctx context.Context, r Request) Response {
 
 // transport: net/http repeats a GET by itself when a pooled connection turns
 // out to be dead, so a GET gets a fresh one. A POST is repeated only if not one
-// byte of it had been written, which no receiver can see.
+// byte of it had been written, which no receiver can see (roundTrip).
 func (c *Client) transport(method string) http.RoundTripper {
 	if method == http.MethodPost {
 		return c.pooled

@@ -105,8 +105,8 @@ func TestDoRefusesWhatMustNotBeSent(t *testing.T) {
 	require.Zero(t, connections)
 }
 
-// F40: what CheckURL refuses, Do refuses too, without a connection.
-func TestDoJudgesTheURLAgain(t *testing.T) {
+// What CheckURL refuses, Do refuses too, without a connection.
+func TestF40_DoJudgesTheURLAgain(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, answer(ok200))
 	strict := newClient(t, Config{AllowHTTP: true, Resolver: names{"inside.test.": {"127.0.0.1"}}, Ports: []uint16{r.port()}})
@@ -121,8 +121,8 @@ func TestDoJudgesTheURLAgain(t *testing.T) {
 	require.Zero(t, connections)
 }
 
-// F32, F33, F34: every status is returned for the caller to judge, one hit each.
-func TestStatusesAreReturnedAsTheyCame(t *testing.T) {
+// Every status is returned for the caller to judge, one hit each.
+func TestF33_F34_StatusesAreReturnedAsTheyCame(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"200", "201", "204", "205", "206", "299", "300", "304", "400", "401", "404", "410", "429", "500", "504", "999"} {
 		r := newReceiver(t, answer("HTTP/1.1 "+status+" Anything\r\nContent-Length: 0\r\nRetry-After: 120\r\nConnection: close\r\n\r\n"))
@@ -133,7 +133,7 @@ func TestStatusesAreReturnedAsTheyCame(t *testing.T) {
 	}
 }
 
-func TestRedirectsAreNotFollowed(t *testing.T) {
+func TestF32_RedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"301", "302", "303", "307", "308"} {
 		r := newReceiver(t, func(p *peer) {

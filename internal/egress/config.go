@@ -23,8 +23,8 @@ type Config struct {
 	// AllowCIDRs opens ranges that are closed by default (private, loopback …)
 	// and, inside them, every port. POSTHORN_EGRESS_ALLOW_CIDRS.
 	AllowCIDRs []netip.Prefix
-	// DenyCIDRs are the operator's own ranges (database, Temporal, our own
-	// listen addresses). They win over AllowCIDRs.
+	// DenyCIDRs are never connected to; they win over AllowCIDRs.
+	// POSTHORN_EGRESS_DENY_CIDRS. Single ports of this deployment: Client.DenyOwn.
 	DenyCIDRs []netip.Prefix
 	// Ports are allowed besides 80 and 443. POSTHORN_EGRESS_PORTS.
 	Ports []uint16

@@ -16,7 +16,7 @@ import (
 const ok200 = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 // U9, mixed answers: the public-looking half must not be used either.
-func TestOneForbiddenAnswerBlocksTheName(t *testing.T) {
+func TestF40_OneForbiddenAnswerBlocksTheName(t *testing.T) {
 	t.Parallel()
 	good := newReceiverAt(t, "127.0.0.2:0", answer(ok200))
 	for name, answers := range map[string][]string{
@@ -46,8 +46,8 @@ func (r *rebinder) LookupNetIP(context.Context, string, string) ([]netip.Addr, e
 	return []netip.Addr{netip.MustParseAddr("127.0.0.3")}, nil
 }
 
-// F39: a thousand attempts, not one connection to the forbidden address.
-func TestRebindingNeverReachesTheForbiddenAddress(t *testing.T) {
+// A thousand attempts, not one connection to the forbidden address.
+func TestF39_RebindingNeverReachesTheForbiddenAddress(t *testing.T) {
 	t.Parallel()
 	good := newReceiverAt(t, "127.0.0.2:0", answer("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
 	bad := newReceiverAt(t, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.3"), good.port()).String(), answer(ok200))
@@ -93,7 +93,7 @@ func TestNamesAreLookedUpAbsolute(t *testing.T) {
 	require.Equal(t, 200, post(t, c, r.url("Bücher.test.")).StatusCode)
 }
 
-func TestLookupFailuresTellNothingAboutTheResolver(t *testing.T) {
+func TestF38_LookupFailuresTellNothingAboutTheResolver(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		err     error
@@ -118,9 +118,9 @@ type lookup func(context.Context) ([]netip.Addr, error)
 
 func (l lookup) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) { return l(ctx) }
 
-// F38, no answer: within the dial timeout it is a DNS fault, and an attempt
+// No answer: within the dial timeout it is a DNS fault, and an attempt
 // with less time than that ends on its own limit and takes the lookup with it.
-func TestSilentResolverIsBounded(t *testing.T) {
+func TestF38_SilentResolverIsBounded(t *testing.T) {
 	t.Parallel()
 	silent := lookup(func(ctx context.Context) ([]netip.Addr, error) { <-ctx.Done(); return nil, ctx.Err() })
 	c := newClient(t, Config{Resolver: silent, DialTimeout: 30 * time.Millisecond})
@@ -195,8 +195,8 @@ func TestRaceReportsTheLastErrorAndHonoursTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// F38, 500 addresses: all are vetted, few are tried.
-func TestInterleave(t *testing.T) {
+// 500 addresses: all are vetted, few are tried.
+func TestF38_Interleave(t *testing.T) {
 	t.Parallel()
 	six, four := netip.MustParseAddr("2606::1"), netip.MustParseAddr("1.1.1.1")
 	text := func(addrs []netip.Addr, bind netip.Addr) (out []string) {

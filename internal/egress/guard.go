@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"code.dny.dev/ssrf"
@@ -14,10 +15,23 @@ const (
 	reasonPort    = "uses a port that is not allowed"
 )
 
-// guard judges addresses and ports. It is immutable and fails closed.
+// thisNetwork is the local host to Linux (RFC 1122 3.2.1.3): connecting to it
+// would walk round what is denied of loopback.
+var thisNetwork = netip.MustParsePrefix("0.0.0.0/8") //nolint:gochecknoglobals // a constant in all but kind
+
+// Endpoint is a port of one address or of a range.
+type Endpoint struct {
+	Prefix netip.Prefix
+	Port   uint16
+}
+
+// guard judges addresses and ports. It fails closed, and but for own it never
+// changes.
 //
-// Order: the operator's deny list, the allow list, then the built-in ranges.
+// Order: the operator's deny list, the allow list, then the built-in ranges;
+// for a port also what is ours, whatever the lists say.
 type guard struct {
+	own     atomic.Pointer[[]Endpoint]
 	denied  []netip.Prefix
 	allowed []netip.Prefix
 	ports   []uint16
@@ -54,10 +68,11 @@ func within(a netip.Addr, prefixes []netip.Prefix) bool {
 }
 
 // addr returns nil when a may be connected to. A mapped address is refused even
-// inside an allowed ::/0, because the kernel would connect to its IPv4 twin.
+// inside an allowed ::/0, because the kernel would connect to its IPv4 twin, and
+// so is the unspecified one, with which it connects to itself.
 func (g *guard) addr(a netip.Addr) error {
 	switch {
-	case !a.IsValid(), a.Zone() != "", a.Is4In6(), within(a, g.denied):
+	case !a.IsValid(), a.Zone() != "", a.Is4In6(), a.IsUnspecified(), thisNetwork.Contains(a), within(a, g.denied):
 		return &BlockedError{Reason: reasonAddress}
 	case within(a, g.allowed):
 		return nil
@@ -73,18 +88,38 @@ func (g *guard) addr(a netip.Addr) error {
 // (RFC 6052 2.2). AllowCIDRs is not asked: it names our networks, not those
 // behind the translator.
 func (g *guard) embedded(a netip.Addr) error {
-	b := a.As16()
-	v4 := netip.AddrFrom4([4]byte(b[12:]))
+	v4 := inNAT64(a)
 	if within(v4, g.denied) || g.public.SafeAddr(v4) != nil {
 		return &BlockedError{Reason: reasonAddress}
 	}
 	return nil
 }
 
+func inNAT64(a netip.Addr) netip.Addr {
+	b := a.As16()
+	return netip.AddrFrom4([4]byte(b[12:]))
+}
+
+// isOwn says whether ap is one of this deployment's own listeners or servers.
+func (g *guard) isOwn(ap netip.AddrPort) bool {
+	own := g.own.Load()
+	if own == nil {
+		return false
+	}
+	a := ap.Addr()
+	if ssrf.IPv6NAT64Prefix.Contains(a) {
+		a = inNAT64(a)
+	}
+	return slices.ContainsFunc(*own, func(e Endpoint) bool { return e.Port == ap.Port() && e.Prefix.Contains(a) })
+}
+
 // addrPort judges the address first: a forbidden address is the graver fault.
 func (g *guard) addrPort(ap netip.AddrPort) error {
 	if err := g.addr(ap.Addr()); err != nil {
 		return err
+	}
+	if g.isOwn(ap) {
+		return &BlockedError{Reason: reasonAddress}
 	}
 	if slices.Contains(g.ports, ap.Port()) || within(ap.Addr(), g.allowed) {
 		return nil

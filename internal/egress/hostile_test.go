@@ -3,13 +3,10 @@ package egress
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,8 +32,7 @@ func requireHits(t *testing.T, r *receiver, want int) {
 	require.Equal(t, want, hits, "requests in the receiver's ledger")
 }
 
-// F22
-func TestReceiverThatNeverAnswers(t *testing.T) {
+func TestF22_ReceiverThatNeverAnswers(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, local())
 	for name, serve := range map[string]func(*peer){
@@ -51,8 +47,8 @@ func TestReceiverThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// F23, U20
-func TestReceiverThatBreaksOff(t *testing.T) {
+// U20
+func TestF23_ReceiverThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		serve func(*peer)
@@ -86,7 +82,7 @@ func TestRefusedConnection(t *testing.T) {
 // U20: the second request on a connection is read and never answered. A POST
 // must fail, not be sent again; a GET, which net/http repeats without a word,
 // must not meet a pooled connection at all.
-func TestDeadKeepAliveIsOneHitPerAttempt(t *testing.T) {
+func TestF23_DeadKeepAliveIsOneHitPerAttempt(t *testing.T) {
 	t.Parallel()
 	dies := func(p *peer) {
 		if p.request() {
@@ -107,45 +103,8 @@ func TestDeadKeepAliveIsOneHitPerAttempt(t *testing.T) {
 	requireHits(t, gets, 2)
 }
 
-// closing tells when net/http has given a connection up.
-type closing struct {
-	net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (c *closing) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
-}
-
-// F41: the receiver closes the pooled connection between two deliveries.
-func TestConnectionClosedWhileIdleIsNoFailure(t *testing.T) {
-	t.Parallel()
-	r := newReceiver(t, answer(ok200)) // closes without having announced it
-	d := newDialer(local().withDefaults(), newGuard(local()))
-	dial, closed := d.connect, make(chan struct{})
-	var first atomic.Bool
-	d.connect = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err == nil && first.CompareAndSwap(false, true) {
-			return &closing{Conn: conn, closed: closed}, nil
-		}
-		return conn, err
-	}
-	c := newClient(t, local())
-	transport := newTransport(local(), d)
-	defer transport.CloseIdleConnections()
-	c.pooled = transport
-
-	require.Equal(t, 200, post(t, c, r.url("127.0.0.1")).StatusCode)
-	<-closed
-	require.Equal(t, 200, post(t, c, r.url("127.0.0.1")).StatusCode)
-	requireHits(t, r, 2)
-}
-
-// F24: the status decides.
-func TestTruncatedBodyIsJudgedByItsStatus(t *testing.T) {
+// The status decides.
+func TestF24_TruncatedBodyIsJudgedByItsStatus(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*peer){"close": func(*peer) {}, "reset": func(p *peer) { p.reset() }} {
 		for _, head := range []string{"Content-Length: 100\r\n\r\npart", "Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n", "Transfer-Encoding: chunked\r\n\r\nzz\r\n"} {
@@ -163,8 +122,8 @@ func TestTruncatedBodyIsJudgedByItsStatus(t *testing.T) {
 	}
 }
 
-// F25: a body that drips or hangs ends with the attempt; the status stands.
-func TestSlowBodyEndsAtTheTimeout(t *testing.T) {
+// A body that drips or hangs ends with the attempt; the status stands.
+func TestF25_SlowBodyEndsAtTheTimeout(t *testing.T) {
 	t.Parallel()
 	drip := func(p *peer) {
 		tick := time.NewTicker(5 * time.Millisecond)
@@ -188,8 +147,8 @@ func TestSlowBodyEndsAtTheTimeout(t *testing.T) {
 	}
 }
 
-// F26: at most 64 KiB are kept and little more is read.
-func TestEndlessBodyIsCut(t *testing.T) {
+// At most 64 KiB are kept and little more is read.
+func TestF26_EndlessBodyIsCut(t *testing.T) {
 	t.Parallel()
 	var written atomic.Int64
 	done := make(chan struct{})
@@ -217,8 +176,8 @@ func TestBodyOfExactlyTheLimitIsWhole(t *testing.T) {
 	}
 }
 
-// F27, U13
-func TestGzipBombIsNotInflated(t *testing.T) {
+// U13
+func TestF27_GzipBombIsNotInflated(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
@@ -235,8 +194,8 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// F28, F29, U14, U15: bounded in bytes, so bounded in time.
-func TestEndlessHeadsAreAborted(t *testing.T) {
+// U14, U15: bounded in bytes, so bounded in time.
+func TestF28_F29_EndlessHeadsAreAborted(t *testing.T) {
 	t.Parallel()
 	for name, part := range map[string]string{
 		"1xx":          "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n",
@@ -278,8 +237,8 @@ func TestFewInformationalResponsesAreSkipped(t *testing.T) {
 	require.Equal(t, 200, post(t, newClient(t, local()), r.url("127.0.0.1")).StatusCode)
 }
 
-// F28, U17: a trailer is never kept, a huge one only truncates the body.
-func TestHugeTrailer(t *testing.T) {
+// U17: a trailer is never kept, a huge one only truncates the body.
+func TestF28_HugeTrailer(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, func(p *peer) {
 		p.request()
@@ -292,8 +251,7 @@ func TestHugeTrailer(t *testing.T) {
 	require.True(t, got.Truncated)
 }
 
-// F30
-func TestSwitchingProtocolsFails(t *testing.T) {
+func TestF30_SwitchingProtocolsFails(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
 	r := newReceiver(t, func(p *peer) {
@@ -308,8 +266,7 @@ func TestSwitchingProtocolsFails(t *testing.T) {
 	<-ended // our side has closed the connection
 }
 
-// F34
-func TestAnswersThatAreNotHTTP(t *testing.T) {
+func TestF34_AnswersThatAreNotHTTP(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		"HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n", "HTTP/9 200 OK\r\n\r\n", "HTTP/1.1 099 x\r\n\r\n", "HTTP/1.1 -20 x\r\n\r\n",
@@ -323,8 +280,8 @@ func TestAnswersThatAreNotHTTP(t *testing.T) {
 	}
 }
 
-// F42: the receiver answers after the head and closes on a body it never reads.
-func TestEarlyAnswerWinsOverTheWriteError(t *testing.T) {
+// The receiver answers after the head and closes on a body it never reads.
+func TestF42_EarlyAnswerWinsOverTheWriteError(t *testing.T) {
 	t.Parallel()
 	body := make([]byte, 16<<20) // more than socket buffers hold
 	for name, end := range map[string]func(*peer){"close": func(*peer) {}, "linger": func(p *peer) { p.hang() }} {

@@ -3,9 +3,11 @@ package egress
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -200,3 +202,17 @@ func requireCode(t *testing.T, want Code, got Response) {
 	require.NotNil(t, got.Failure, "status %d", got.StatusCode)
 	require.Equal(t, want, got.Failure.Code, got.Failure.Message)
 }
+
+// roundTripper is a transport made up by a test.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func traceOf(req *http.Request) *httptrace.ClientTrace {
+	return httptrace.ContextClientTrace(req.Context())
+}
+
+func gotConn(reused bool) httptrace.GotConnInfo { return httptrace.GotConnInfo{Reused: reused} }
+
+// errClosedIdle has net/http's own text, which it does not export.
+var errClosedIdle = errors.New("http: server closed idle connection")

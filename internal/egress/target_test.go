@@ -39,7 +39,7 @@ func judge(t *testing.T, c *Client, raw string) verdict {
 	return blocked
 }
 
-func TestCheckURLWithTheStrictPolicy(t *testing.T) {
+func TestF40_F64_CheckURLWithTheStrictPolicy(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, Config{})
 	long := strings.Repeat("a", 63)

@@ -75,8 +75,8 @@ func TestTrustedReceiverOverHTTP1Only(t *testing.T) {
 	require.EqualValues(t, 3, hits.Load(), "each by HTTP/1.1, though the receiver offers HTTP/2")
 }
 
-// F31: nothing of the request reaches a receiver that cannot prove itself.
-func TestUntrustedReceiversGetNothing(t *testing.T) {
+// Nothing of the request reaches a receiver that cannot prove itself.
+func TestF31_UntrustedReceiversGetNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	good, goodRoots := certificate(t, now.Add(-time.Hour), now.Add(time.Hour))
