@@ -45,6 +45,7 @@ func (a *Activities) FirstAttempts(ctx context.Context, in FirstAttemptsInput) (
 	if err != nil {
 		return nil, err
 	}
+	a.noteReleased(gates)
 	result := &FirstAttemptsResult{Cancelled: erased(in.Invocations, gates)}
 	launched := make([]*flight, 0, len(gates))
 	way := course{workflow: workflowID(ctx), until: a.Now().Add(queueBudget)}

@@ -21,7 +21,10 @@ type candidate struct {
 	SubVerified  bool
 	SubGone      bool
 	SubDeletedAt *time.Time `gorm:"serializer:micros"`
-	SubRateTAT   int64      `gorm:"column:sub_rate_tat"`
+	SubFailing   bool
+	SubRateTAT   int64 `gorm:"column:sub_rate_tat"`
+	// Slot is when its turn comes in the line of its subscription; nil = it was not in line since its last attempt.
+	Slot *time.Time `gorm:"serializer:micros"`
 	// Spec is loaded for those that are due; granted is set once this round has said yes.
 	Spec    *models.Spec `gorm:"-"`
 	granted bool
@@ -29,7 +32,7 @@ type candidate struct {
 
 const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS sub_url, s.sealed AS sub_sealed,
  s.enabled AS sub_enabled, s.verified AS sub_verified, s.gone AS sub_gone,
- s.deleted_at AS sub_deleted_at, s.rate_tat AS sub_rate_tat
+ s.deleted_at AS sub_deleted_at, s.failing AS sub_failing, s.rate_tat AS sub_rate_tat
  FROM invocations JOIN subscriptions s ON s.id = invocations.subscription_id
  JOIN applications a ON a.id = invocations.application_id WHERE invocations.id IN ? ORDER BY invocations.id`
 
@@ -163,7 +166,7 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 	}
 	redelivery := granted[ids[0]].ClaimRedelivery // a round for a redelivery has one candidate
 	return r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
-		" overdue = 0, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
+		" overdue = 0, slot = NULL, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
 		token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
 }
 

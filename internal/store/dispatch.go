@@ -71,7 +71,8 @@ const OverdueAfter = 30 * time.Second
 
 // Reconcile gives the dispatcher up to limit rows that nobody seems to work on: attempts overdue by OverdueAfter and
 // more for each time they were given already, parked rows whose subscription receives, redeliveries signalled but
-// not carried out, jobs that nobody carries on. It returns how many.
+// not carried out, jobs that nobody carries on. What it brings up again and again comes less and less often. It returns
+// how many.
 func (s *Store) Reconcile(ctx context.Context, limit int) (int, error) {
 	found := 0
 	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
@@ -104,17 +105,21 @@ func (s *Store) reviveOverdue(tx *gorm.DB, limit int) (int, error) {
 }
 
 func (s *Store) reviveParked(tx *gorm.DB, limit int) (int, error) {
-	done := tx.Exec("UPDATE invocations SET dispatch_after = ?, parked = ? WHERE id IN ("+
+	done := tx.Exec("UPDATE invocations SET dispatch_after = "+revivedAt+", overdue = overdue + 1, parked = ? WHERE id IN ("+
 		"SELECT i.id FROM invocations i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.parked"+
 		" AND s.enabled AND s.verified AND NOT s.gone AND s.deleted_at IS NULL LIMIT ?)",
-		micros(s.now()), false, limit)
+		micros(s.now()), OverdueAfter.Microseconds(), false, limit)
 	return int(done.RowsAffected), done.Error
 }
 
+// revivedAt is when the dispatcher gets what the reconciler has found: at once, and later for each time that it was
+// given to it already, up to an hour. Its parameters are the time and OverdueAfter, in microseconds.
+const revivedAt = "CAST(? AS bigint) + CAST(? AS bigint) * CASE WHEN overdue < 120 THEN overdue ELSE 120 END"
+
 func (s *Store) reviveCommands(tx *gorm.DB, limit int) (int, error) {
 	now := s.now()
-	done := tx.Exec("UPDATE commands SET dispatch_after = ? WHERE id IN (SELECT id FROM commands"+
+	done := tx.Exec("UPDATE commands SET dispatch_after = "+revivedAt+", overdue = overdue + 1 WHERE id IN (SELECT id FROM commands"+
 		" WHERE settled_at IS NULL AND dispatch_after IS NULL AND job_id IS NULL AND created_at <= ? LIMIT ?)",
-		micros(now), micros(now.Add(-OverdueAfter)), limit)
+		micros(now), OverdueAfter.Microseconds(), micros(now.Add(-OverdueAfter)), limit)
 	return int(done.RowsAffected), done.Error
 }

@@ -14,7 +14,7 @@ func (r *round) decide(c *candidate) (models.Gate, error) {
 		return r.closed(c, gate)
 	}
 	if c.SubDeletedAt != nil { // accepted while the subscription was being deleted
-		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusCancelled
+		gate.Verdict, gate.Status, gate.Released = models.VerdictClosed, models.StatusCancelled, true
 		return gate, r.store.cancelOne(r.tx, &c.Invocation, r.keys, models.ReasonSubscriptionDeleted)
 	}
 	held, err := r.held(c)
@@ -53,16 +53,16 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 		return err
 	}
 	c.Spec = spec
-	until, err := r.overLimit(c)
+	place, err := r.overLimit(c)
 	if err != nil {
 		return err
 	}
-	if !until.IsZero() {
+	if !place.IsZero() {
 		gate.Verdict = models.VerdictParked
-		return r.park(c, &until)
+		return r.lineUp(c, place)
 	}
 	gate.Verdict = models.VerdictGranted
-	return nil
+	return r.drain(c)
 }
 
 // decideCommand is decideRedelivery for a command that was read before its invocation was locked.

@@ -48,6 +48,9 @@ func (s *Store) settle(tx *gorm.DB, st models.Settlement) (models.Settled, error
 	if err := s.settleRedelivery(tx, st); err != nil {
 		return settled, err
 	}
+	if settled.Released, err = s.advance(tx, st); err != nil {
+		return settled, err
+	}
 	return settled, s.settleOrder(tx, key, st, &settled)
 }
 

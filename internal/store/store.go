@@ -53,6 +53,8 @@ type Store struct {
 	now     func() time.Time
 	// closing ends what runs in the background.
 	closing context.CancelFunc
+	// full tells which subscriptions have enough in flight in this process; nil = none. See BoundFlights.
+	full func(subscriptionID string) bool
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
 	// set of knobs in use.
 	specs, storedSpecs sync.Map
