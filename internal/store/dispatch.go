@@ -105,7 +105,8 @@ func (s *Store) reviveOverdue(tx *gorm.DB, limit int) (int, error) {
 }
 
 func (s *Store) reviveParked(tx *gorm.DB, limit int) (int, error) {
-	done := tx.Exec("UPDATE invocations SET dispatch_after = "+revivedAt+", overdue = overdue + 1, parked = ? WHERE id IN ("+
+	done := tx.Exec("UPDATE invocations SET dispatch_after = "+revivedAt+","+
+		" overdue = overdue + 1, parked = ? WHERE id IN ("+
 		"SELECT i.id FROM invocations i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.parked"+
 		" AND s.enabled AND s.verified AND NOT s.gone AND s.deleted_at IS NULL LIMIT ?)",
 		micros(s.now()), OverdueAfter.Microseconds(), false, limit)
