@@ -24,11 +24,11 @@ func (w *world) player(t *testing.T) *player {
 	return &player{world: w, owner: w.worker(t)}
 }
 
-// play goes on for so many ticks. Every attempt is settled at once.
-func (p *player) play(t *testing.T, ticks int, tick time.Duration) {
+// play goes on for so many tenths of a second. Every attempt is settled at once.
+func (p *player) play(t *testing.T, ticks int) {
 	t.Helper()
 	for range ticks {
-		p.clock.Advance(tick)
+		p.clock.Advance(100 * time.Millisecond)
 		p.turn(t)
 	}
 }
@@ -62,7 +62,7 @@ func waiting(t *testing.T, w *world) {
 		p := w.player(t)
 		started := w.now()
 		p.turn(t)
-		p.play(t, 100, 100*time.Millisecond)
+		p.play(t, 100)
 		require.Len(t, p.sent, events)
 		t.Logf("%d dispatches for %d deliveries", p.dispatched, events)
 		require.LessOrEqual(t, p.dispatched, 2*events)
@@ -100,7 +100,7 @@ func waiting(t *testing.T, w *world) {
 		w.clock.Advance(time.Hour)
 		p.turn(t)
 		require.Len(t, p.sent, 20, "a burst, and a burst")
-		p.play(t, 80, 100*time.Millisecond)
+		p.play(t, 80)
 		require.Len(t, p.sent, 100)
 		require.LessOrEqual(t, p.dispatched, 300)
 	})
@@ -227,7 +227,7 @@ func failing(t *testing.T, w *world) {
 		p := w.player(t)
 		p.turn(t)
 		require.NoError(t, w.RenewWorker(t.Context(), owner))
-		p.play(t, 20, 100*time.Millisecond)
+		p.play(t, 20)
 		require.Empty(t, p.sent)
 		require.LessOrEqual(t, p.dispatched, backlog+8, "four a second come to look")
 
@@ -239,7 +239,7 @@ func failing(t *testing.T, w *world) {
 		p.dispatched = 0
 		for range 80 {
 			before := len(p.sent)
-			p.play(t, 1, 100*time.Millisecond)
+			p.play(t, 1)
 			require.LessOrEqual(t, len(p.sent)-before, 11, "a hundred a second")
 		}
 		require.Len(t, p.sent, backlog)
