@@ -13,20 +13,7 @@ import (
 type flights struct {
 	mu   sync.Mutex
 	open map[string]*flight
-	// subscriptions counts them by subscription.
-	subscriptions map[string]int
-	all           sync.WaitGroup
-}
-
-// flightsPerSubscription is from how many attempts in the air in this process a subscription counts as full: one whose
-// receiver hangs would otherwise take all memory and sockets. Rounds of the gate that are under way go through.
-const flightsPerSubscription = 256
-
-// Full reports whether a subscription has as many attempts in flight in this process as one may have.
-func (a *Activities) Full(subscriptionID string) bool {
-	a.flights.mu.Lock()
-	defer a.flights.mu.Unlock()
-	return a.flights.subscriptions[subscriptionID] >= flightsPerSubscription
+	all  sync.WaitGroup
 }
 
 // flight is one attempt from its claim to its settlement.
@@ -75,10 +62,9 @@ func (f *flights) add(claim *models.Claim) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open == nil {
-		f.open, f.subscriptions = map[string]*flight{}, map[string]int{}
+		f.open = map[string]*flight{}
 	}
 	f.open[claim.InvocationID] = fl
-	f.subscriptions[claim.SubscriptionID]++
 	f.all.Add(1)
 	return fl
 }
@@ -87,9 +73,6 @@ func (f *flights) land(fl *flight) {
 	f.mu.Lock()
 	if f.open[fl.claim.InvocationID] == fl { // not another, that followed when this one's claim was lost
 		delete(f.open, fl.claim.InvocationID)
-	}
-	if f.subscriptions[fl.claim.SubscriptionID]--; f.subscriptions[fl.claim.SubscriptionID] == 0 {
-		delete(f.subscriptions, fl.claim.SubscriptionID)
 	}
 	f.mu.Unlock()
 	close(fl.done)

@@ -16,8 +16,9 @@ const (
 
 // Gate is the answer for one invocation.
 type Gate struct {
-	InvocationID string
-	Verdict      Verdict
+	InvocationID   string
+	SubscriptionID string
+	Verdict        Verdict
 	// Wait is how long to wait before asking again, with VerdictNotDue and VerdictHeld.
 	Wait time.Duration
 	// Status is the invocation's, with VerdictClosed.

@@ -56,7 +56,6 @@ func (a *App) startWorker(ctx context.Context) error {
 		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
 		Wake: func() { a.wake() }, Now: a.store.Now, Logger: a.logger,
 	}
-	a.store.BoundFlights(acts.Full)
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
 	a.background(ctx, "renewal of the lease", a.renew)
 	a.onStop("attempts in flight", acts.Drain)

@@ -12,18 +12,49 @@ import (
 // dispatchLease is how long a row that a dispatcher took stays its own: a crash between take and mark costs so much.
 const dispatchLease = 3 * time.Second
 
+// takeFor is how long one TakeDispatches goes on when failing subscriptions do not take what it finds.
+const takeFor = dispatchLease / 3
+
 // TakeDispatches takes up to limit invocations that are due for the dispatcher, oldest first. Each stays the
-// caller's for dispatchLease; MarkDispatched, or the claim of its attempt, ends that.
+// caller's for dispatchLease; MarkDispatched, or the claim of its attempt, ends that. What a subscription does not take
+// now goes to the end of its line instead; see holdBack.
 func (s *Store) TakeDispatches(ctx context.Context, limit int) ([]models.Dispatch, error) {
 	var rows []models.Dispatch
-	now := s.now()
-	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		return tx.Raw("UPDATE invocations SET dispatch_after = ? WHERE id IN (SELECT id FROM invocations"+
-			" WHERE dispatch_after <= ? ORDER BY dispatch_after, id LIMIT ?"+s.skipLocked()+")"+
-			" RETURNING id AS invocation_id, application_id, subscription_id, event_id, event_type, workflow_id,"+
-			" dispatch_after AS lease, COALESCE(next_attempt_at, created_at) AS due, overdue",
-			micros(now.Add(dispatchLease)), micros(now), limit).Scan(&rows).Error
-	})
+	for now := s.now(); ; {
+		var found []taken
+		var left []models.Dispatch
+		err := s.writeRelaxed(ctx, func(tx *gorm.DB) (err error) {
+			if found, err = s.take(tx, now, limit-len(rows)); err == nil {
+				left, err = s.holdBack(tx, now, found)
+			}
+			return err
+		})
+		if err != nil {
+			return rows, err
+		}
+		all := len(found) == limit-len(rows) && len(left) < len(found) // there may be more behind those held back
+		if rows = append(rows, left...); !all || s.now().Sub(now) > takeFor {
+			return rows, nil
+		}
+	}
+}
+
+// taken is a row that the dispatcher took. Loose is set for what is neither in a queue nor a test, First for what was
+// never attempted.
+type taken struct {
+	models.Dispatch
+
+	Loose, First bool
+}
+
+func (s *Store) take(tx *gorm.DB, now time.Time, limit int) (rows []taken, err error) {
+	err = tx.Raw("UPDATE invocations SET dispatch_after = ? WHERE id IN (SELECT id FROM invocations"+
+		" WHERE dispatch_after <= ? ORDER BY dispatch_after, id LIMIT ?"+s.skipLocked()+")"+
+		" RETURNING id AS invocation_id, application_id, subscription_id, event_id, event_type, workflow_id,"+
+		" dispatch_after AS lease, COALESCE(next_attempt_at, created_at) AS due, overdue,"+
+		" slot IS NOT NULL AS lined,"+
+		" position IS NULL AND event_id IS NOT NULL AS loose, first_attempt_at IS NULL AS first",
+		micros(now.Add(dispatchLease)), micros(now), limit).Scan(&rows).Error
 	return rows, err
 }
 

@@ -1,45 +1,75 @@
 package store
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/posthorn/posthorn/models"
 )
 
 // failingInFlight is how many attempts of a failing subscription are in flight when no further first attempt is made:
-// enough to notice that its receiver is back. Retries that are due are always made.
+// enough to notice that its receiver is back. Its retries go on, up to failingFlights.
 const failingInFlight = 4
-
-// BoundFlights lets full say which subscriptions have as much in flight in this process as it can carry: their further
-// attempts wait in line. It is called before the first Claim; full must not block.
-func (s *Store) BoundFlights(full func(subscriptionID string) bool) { s.full = full }
 
 // overLimit returns the place in line of an invocation whose subscription is at a limit: of attempts in flight, or of
 // attempts a second. It is the zero time when the subscription takes this one.
 func (r *round) overLimit(c *candidate) (time.Time, error) {
-	full := r.store.full != nil && r.store.full(c.SubscriptionID)
-	if c.Spec.MaxInFlight == 0 && c.Spec.RateLimit == 0 && !full && !heldBack(c) {
-		return time.Time{}, nil
-	}
-	// What is full or fails has many rounds at once: were they to wait for each other, they would hold every connection.
-	// There a few more in flight do no harm, nor do two slots at one time.
-	if c.Spec.MaxInFlight > 0 || c.Spec.RateLimit > 0 {
+	taken, _ := r.store.seats.count(c.SubscriptionID)
+	full := taken >= mostFlights(c)
+	if !full && counted(c) {
 		if err := r.lockSubscription(c); err != nil {
 			return time.Time{}, err
 		}
-	}
-	if !full {
 		var err error
 		if full, err = r.atCapacity(c); err != nil {
 			return time.Time{}, err
 		}
 	}
 	if full {
-		line, err := r.lineOf(c)
-		return line.end(r.now.Add(parkedWait), parkedWait), err
+		return r.lastPlace(c)
 	}
 	return r.rateLimited(c)
 }
+
+// lastPlace is behind all that wait for attempts to end.
+func (r *round) lastPlace(c *candidate) (time.Time, error) {
+	line, err := r.lineOf(c)
+	return line.end(r.now.Add(parkedWait), parkedWait), err
+}
+
+// sit takes a seat for an attempt that is about to be granted.
+func (r *round) sit(c *candidate) bool {
+	place := seat{c.SubscriptionID, c.ID, r.token}
+	if !r.store.seats.take(place, mostFlights(c)) {
+		return false
+	}
+	r.seats = append(r.seats, place)
+	return true
+}
+
+// giveBack is for a round that came to nothing.
+func (r *round) giveBack() {
+	if r == nil {
+		return
+	}
+	for _, place := range r.seats {
+		r.store.seats.leave(place)
+	}
+	r.seats = nil
+}
+
+// mostFlights is how many attempts of the candidate's subscription this process has in flight at most. A redelivery by
+// hand, a test and the head of a queue are not held back.
+func mostFlights(c *candidate) int {
+	if c.SubFailing && c.Position == nil && !c.IsTest() && c.ClaimRedelivery == nil {
+		return failingFlights
+	}
+	return max(FlightsPerSubscription, c.Spec.MaxInFlight)
+}
+
+// counted reports whether the candidate's subscription has a limit for which rounds must wait for each other.
+func counted(c *candidate) bool { return c.Spec.MaxInFlight > 0 || c.Spec.RateLimit > 0 || heldBack(c) }
 
 // heldBack reports whether it is a first attempt at a receiver that fails. A queue holds itself back, and a test is
 // there to be seen.
@@ -47,10 +77,36 @@ func heldBack(c *candidate) bool {
 	return c.SubFailing && c.FirstAttemptAt == nil && c.Position == nil && !c.IsTest()
 }
 
+// crowdedError tells that a round is to go through the turnstiles of subscriptions before it locks their rows.
+type crowdedError struct{ subscriptions []string }
+
+func (*crowdedError) Error() string { return "a subscription's row is to be locked" }
+
 // lockSubscription lets one round at a time count a limited subscription, and reads its rate anew.
 func (r *round) lockSubscription(c *candidate) error {
+	if r.store.postgres() && !r.patient && !slices.Contains(r.turnstiles, c.SubscriptionID) {
+		crowd, err := r.crowd(c)
+		return errors.Join(err, &crowdedError{crowd})
+	}
 	return takeRaw(r.tx, &c.SubRateTAT,
 		"SELECT rate_tat FROM subscriptions WHERE id = ?"+r.store.forUpdate("subscriptions"), c.SubscriptionID)
+}
+
+// crowd lists the subscriptions whose turnstiles this round is in, the given one's, and those that it will come to.
+func (r *round) crowd(c *candidate) ([]string, error) {
+	crowd := append(slices.Clone(r.turnstiles), c.SubscriptionID)
+	for i := range r.candidates {
+		c := &r.candidates[i]
+		var err error
+		if c.Spec, err = r.store.spec(r.tx, c.SpecDigest); err != nil {
+			return nil, err
+		}
+		if counted(c) {
+			crowd = append(crowd, c.SubscriptionID)
+		}
+	}
+	slices.Sort(crowd)
+	return slices.Compact(crowd), nil
 }
 
 // atCapacity reports whether as many attempts are in flight as the subscription takes.
@@ -66,13 +122,15 @@ func (r *round) atCapacity(c *candidate) (bool, error) {
 	return inFlight >= int64(most), err
 }
 
+// flyingSQL is the condition for the live claims of a subscription, as in held: one that is dead may be that of a
+// cancelled invocation, which nobody will ever ask for again. Its parameters are the oldest that a claim and a renewal
+// may be.
+const flyingSQL = " AND claim_token IS NOT NULL AND claimed_at > ?" +
+	" AND claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)"
+
 func (r *round) inFlight(subscriptionID string) (inFlight int64, err error) {
-	err = r.tx.Model(&models.Invocation{}).
-		Where("subscription_id = ? AND claim_token IS NOT NULL", subscriptionID).
-		// as in held: an attempt that nobody sends any more may be that of a cancelled invocation, never asked for again
-		Where("claimed_at > ?", micros(r.now.Add(-maxClaim))).
-		Where("claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)", micros(r.now.Add(-Lease))).
-		Count(&inFlight).Error
+	err = r.tx.Raw("SELECT COUNT(*) FROM invocations WHERE subscription_id = ?"+flyingSQL,
+		subscriptionID, micros(r.now.Add(-maxClaim)), micros(r.now.Add(-Lease))).Scan(&inFlight).Error
 	for i := range r.candidates { // granted in this round, not yet stored
 		if other := &r.candidates[i]; other.SubscriptionID == subscriptionID && other.granted {
 			inFlight++

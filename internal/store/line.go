@@ -16,8 +16,9 @@ const (
 	// parkedWait is how far apart the slots are of what waits for others to end. The next one's turn mostly comes before
 	// its slot: see advance and drain.
 	parkedWait = 250 * time.Millisecond
-	// drainEvery is how far apart the slots are once the subscription takes more again.
-	drainEvery = 10 * time.Millisecond
+	// drainEvery is how far apart the slots are once the subscription takes more again: 50 a second leave two cores
+	// room for everybody else.
+	drainEvery = 20 * time.Millisecond
 	// drainBatch is how many slots are brought forward at once.
 	drainBatch = 200
 )

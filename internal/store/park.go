@@ -3,6 +3,8 @@ package store
 import (
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -29,4 +31,12 @@ func (r *round) parkPaused(c *candidate) error {
 func (r *round) park(c *candidate, until *time.Time) error {
 	return r.tx.Exec("UPDATE invocations SET parked = ?, dispatch_after = ? WHERE id = ?",
 		until == nil, microsOf(until), c.ID).Error
+}
+
+// unpark gives all that was parked for a subscription a place in its line, from now on.
+func (s *Store) unpark(tx *gorm.DB, subscriptionID string) error {
+	return tx.Exec("UPDATE invocations SET parked = ?, slot = next.place, dispatch_after = next.place FROM"+
+		" (SELECT id, CAST(? AS bigint) + CAST(? AS bigint) * (ROW_NUMBER() OVER (ORDER BY id) - 1) AS place"+
+		" FROM invocations WHERE subscription_id = ? AND parked) AS next WHERE invocations.id = next.id",
+		false, micros(s.now()), drainEvery.Microseconds(), subscriptionID).Error
 }

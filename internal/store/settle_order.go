@@ -67,11 +67,16 @@ func (s *Store) settleQueue(tx *gorm.DB, key *orderingKey, st models.Settlement,
 	if err != nil {
 		return err
 	}
+	round.patient = true
 	gates, err := round.decideAll()
-	if err == nil && len(gates) == 1 {
+	if err != nil {
+		round.giveBack()
+		return err
+	}
+	if len(gates) == 1 {
 		settled.Gate = &gates[0]
 	}
-	return err
+	return nil
 }
 
 const (

@@ -53,8 +53,10 @@ type Store struct {
 	now     func() time.Time
 	// closing ends what runs in the background.
 	closing context.CancelFunc
-	// full tells which subscriptions have enough in flight in this process; nil = none. See BoundFlights.
-	full func(subscriptionID string) bool
+	// background has a place for each transaction of inBackground that may run; nil = for any number.
+	background chan struct{}
+	seats      seats
+	turnstiles turnstiles
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
 	// set of knobs in use.
 	specs, storedSpecs sync.Map
@@ -135,6 +137,7 @@ func (s *Store) openPostgres(dsn string, connections int) error {
 	if connections == 0 {
 		connections = 20
 	}
+	s.background = make(chan struct{}, max(1, connections*4/5))
 	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections)
 	s.db, s.reader = db, db
 	return err

@@ -1,11 +1,15 @@
 package storetest
 
 import (
+	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn/internal/store"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -126,17 +130,99 @@ func waiting(t *testing.T, w *world) {
 
 	t.Run("is for what a process has too much of in flight", func(t *testing.T) {
 		w.quiet(t)
+		const more = 3
 		app := w.application(t)
 		full, other := w.subscription(t, app), w.subscription(t, app)
-		w.BoundFlights(func(id string) bool { return id == full.ID })
-		ids, theirs := w.fireMany(t, 3, app, full), w.fire(t, app, other)
+		ids := w.fireMany(t, store.FlightsPerSubscription+more, app, full)
 		owner := w.worker(t)
 		w.dispatched(t)
-		require.Equal(t, []models.Verdict{parked, parked, parked, granted}, w.verdicts(t, owner, append(ids, theirs)...))
-		require.Equal(t, new(w.in(750*time.Millisecond)), w.invocation(t, ids[2]).DispatchAfter)
-		w.BoundFlights(func(string) bool { return false })
-		require.Equal(t, granted, w.ask(t, owner, ids[0]).Verdict)
+		var mu sync.Mutex
+		var claims []*models.Claim
+		errs := make([]error, len(ids))
+		atOnce(len(ids), func(i int) {
+			gates, err := w.Claim(t.Context(), owner, ids[i:i+1])
+			mu.Lock()
+			defer mu.Unlock()
+			if errs[i] = err; err == nil && gates[0].Verdict == granted {
+				claims = append(claims, gates[0].Claim)
+			}
+		})
+		require.NoError(t, errors.Join(errs...))
+		require.Equal(t, store.FlightsPerSubscription, len(claims), "no more, however many ask at once") //nolint:testifylint // Len would print all of them
+		require.Equal(t, granted, w.ask(t, owner, w.fire(t, app, other)).Verdict, "another subscription")
+		waiting := w.inLine(t, full.ID)
+		require.Equal(t, more, waiting)
+
+		for range more {
+			w.end(t, claims[0], w.instant())
+			claims = claims[1:]
+			w.clock.Advance(time.Second)
+			require.NoError(t, w.RenewWorker(t.Context(), owner))
+			next := w.take(t, 1)
+			require.Len(t, next, 1)
+			gate := w.ask(t, owner, next[0])
+			require.Equal(t, granted, gate.Verdict)
+			claims = append(claims, gate.Claim)
+		}
+		require.Zero(t, w.inLine(t, full.ID))
+
+		w.fireMany(t, 2, app, full)
+		theirs := w.fire(t, app, other)
+		require.Equal(t, []string{theirs}, w.dispatched(t), "the dispatcher does not ask in vain")
+		require.Equal(t, 2, w.inLine(t, full.ID))
 	})
+
+	t.Run("lets nobody who has a connection wait for another", func(t *testing.T) {
+		w.quiet(t)
+		app := w.application(t)
+		sub := w.subscription(t, app)
+		ids := w.fireMany(t, 100, app, sub, inFlight(5))
+		owner := w.worker(t)
+		w.dispatched(t)
+		errs := make([]error, len(ids))
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			atOnce(len(ids), func(i int) { _, errs[i] = w.Claim(t.Context(), owner, ids[i:i+1]) })
+		}()
+		for open := true; open; {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			require.NoError(t, w.Ping(ctx), "another finds a connection meanwhile")
+			cancel()
+			select {
+			case <-ended:
+				open = false
+			default:
+			}
+		}
+		require.NoError(t, errors.Join(errs...))
+		require.Equal(t, 95, w.inLine(t, sub.ID))
+	})
+
+	t.Run("is given to what was parked when its subscription receives again", func(t *testing.T) {
+		w.quiet(t)
+		app := w.application(t)
+		sub := w.subscription(t, app, func(s *models.Subscription) { s.Enabled = false })
+		ids := w.fireMany(t, 100, app, sub)
+		owner := w.worker(t)
+		w.dispatched(t)
+		w.verdicts(t, owner, ids...)
+		w.update(t, sub, func(s *models.Subscription) { s.Enabled = true })
+		p := w.player(t)
+		p.turn(t)
+		for range 20 {
+			before := len(p.sent)
+			p.play(t, 1)
+			require.LessOrEqual(t, len(p.sent)-before, 6, "fifty a second")
+		}
+		require.Equal(t, []int{100, 100}, []int{len(p.sent), p.dispatched})
+	})
+}
+
+// inLine counts those that wait in a subscription's line.
+func (w *world) inLine(t *testing.T, subscriptionID string) int {
+	t.Helper()
+	return w.count(t, "SELECT COUNT(*) FROM invocations WHERE dispatch_after = slot AND subscription_id = ?", subscriptionID)
 }
 
 // fails makes so many attempts of other invocations fail, which takes no time.
@@ -181,7 +267,7 @@ func failing(t *testing.T, w *world) {
 		require.Equal(t, []models.Verdict{granted, granted, parked}, w.verdicts(t, w.worker(t), ids...))
 	})
 
-	t.Run("gets every retry that is due, and every test", func(t *testing.T) {
+	t.Run("gets retries that are due, and every test", func(t *testing.T) {
 		w.quiet(t)
 		app := w.application(t)
 		sub := w.subscription(t, app)
@@ -204,6 +290,39 @@ func failing(t *testing.T, w *world) {
 		}
 		require.NoError(t, w.CreateTest(t.Context(), test, stored))
 		require.Equal(t, granted, w.ask(t, owner, test.ID).Verdict)
+	})
+
+	t.Run("gets so many retries at a time and no more, where they hang", func(t *testing.T) {
+		const most, failed = 32, 40
+		w.quiet(t)
+		app := w.application(t)
+		sub := w.subscription(t, app)
+		w.fails(t, app, sub, failed)
+		w.clock.Advance(time.Hour)
+		w.exec(t, "UPDATE invocations SET dispatch_after = next_attempt_at WHERE subscription_id = ?"+
+			" AND status = 'retrying'", sub.ID)
+		retries := w.take(t, 1000)
+		require.Len(t, retries, most, "the rest go to the line")
+		owner := w.worker(t)
+		claims := make([]*models.Claim, 0, failed)
+		for _, id := range retries {
+			claims = append(claims, w.claim(t, owner, id))
+		}
+		w.clock.Advance(time.Minute) // and no longer: what hangs is alive
+		require.NoError(t, w.RenewWorker(t.Context(), owner))
+		require.Empty(t, w.dispatched(t))
+		for _, c := range claims[:failed-most] {
+			r := w.instant()
+			r.Outcome, r.Error = models.AttemptFailed, &models.AttemptError{Code: models.AttemptTimeout, Message: "no answer"}
+			w.end(t, c, r)
+		}
+		w.clock.Advance(30 * time.Second)
+		require.NoError(t, w.RenewWorker(t.Context(), owner))
+		late := w.dispatched(t)
+		require.Len(t, late, failed-most, "late, and not skipped")
+		for _, verdict := range w.verdicts(t, owner, late...) {
+			require.Equal(t, granted, verdict)
+		}
 	})
 
 	t.Run("gets the head of its queue", func(t *testing.T) {
@@ -229,7 +348,8 @@ func failing(t *testing.T, w *world) {
 		require.NoError(t, w.RenewWorker(t.Context(), owner))
 		p.play(t, 20)
 		require.Empty(t, p.sent)
-		require.LessOrEqual(t, p.dispatched, backlog+8, "four a second come to look")
+		require.Zero(t, p.dispatched, "nobody has to ask in vain")
+		require.Equal(t, backlog, w.inLine(t, sub.ID))
 
 		require.NoError(t, w.RenewWorker(t.Context(), owner))
 		for _, c := range claims {
@@ -237,12 +357,12 @@ func failing(t *testing.T, w *world) {
 		}
 		require.Equal(t, models.SubscriptionActive, w.find(t, sub.ID).Status())
 		p.dispatched = 0
-		for range 80 {
+		for range 130 {
 			before := len(p.sent)
 			p.play(t, 1)
-			require.LessOrEqual(t, len(p.sent)-before, 11, "a hundred a second")
+			require.LessOrEqual(t, len(p.sent)-before, 6, "fifty a second")
 		}
-		require.Len(t, p.sent, backlog)
+		require.Equal(t, backlog, len(p.sent)) //nolint:testifylint // Len would print all of them
 		require.Equal(t, backlog, p.dispatched, "each once")
 	})
 }
