@@ -71,6 +71,12 @@ FUZZTIME ?= 1m
 fuzz: ## run every fuzz target for FUZZTIME (1m); PKG=./api for some
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKG)
 
+# POSTHORN_FAULT_RATE sets the load in events a second; the default is 40 % of what two cores that do nothing else sustain.
+.PHONY: neighbours
+neighbours: ## measure what an endpoint that hangs, fails or comes back does to the others; about 30 minutes
+	@scripts/postgres.sh
+	$(GO) test -tags fault -run 'TestF6[567]_' -v -timeout 90m $(ARGS) ./internal/app
+
 # The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
 .PHONY: check-slim
 check-slim: build-slim

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -66,7 +67,15 @@ func (a *Activities) ask(ctx context.Context, id string) (models.Gate, error) {
 	if len(gates) == 0 { // erased since
 		return models.Gate{InvocationID: id, Verdict: models.VerdictClosed, Status: models.StatusCancelled}, nil
 	}
+	a.noteReleased(gates)
 	return gates[0], nil
+}
+
+// noteReleased wakes the dispatcher where the gate left something for it.
+func (a *Activities) noteReleased(gates []models.Gate) {
+	if slices.ContainsFunc(gates, func(g models.Gate) bool { return g.Released }) {
+		a.Wake()
+	}
 }
 
 // refused turns the gate's "no" into the activity's answer.

@@ -18,6 +18,8 @@ type FirstAttemptsInput struct {
 type FirstAttemptsResult struct {
 	// Open are those that are not settled: each needs its own activity.
 	Open []string `json:"open,omitempty"`
+	// Subscriptions are those of the open ones, by invocation.
+	Subscriptions map[string]string `json:"subscriptions,omitempty"`
 	// Parked are those that the dispatcher will bring back.
 	Parked []string `json:"parked,omitempty"`
 	// Failed have used up their policy.
@@ -45,6 +47,7 @@ func (a *Activities) FirstAttempts(ctx context.Context, in FirstAttemptsInput) (
 	if err != nil {
 		return nil, err
 	}
+	a.noteReleased(gates)
 	result := &FirstAttemptsResult{Cancelled: erased(in.Invocations, gates)}
 	launched := make([]*flight, 0, len(gates))
 	way := course{workflow: workflowID(ctx), until: a.Now().Add(queueBudget)}
@@ -81,17 +84,17 @@ func (r *FirstAttemptsResult) note(fl *flight) {
 	select {
 	case <-fl.done:
 	default: // still in flight
-		r.Open = append(r.Open, fl.claim.InvocationID)
+		r.open(fl.claim.InvocationID, fl.claim.SubscriptionID)
 		return
 	}
 	if !fl.kept || fl.settlement.Status.Open() {
-		r.Open = append(r.Open, fl.claim.InvocationID)
+		r.open(fl.claim.InvocationID, fl.claim.SubscriptionID)
 		return
 	}
 	r.end(fl.claim.InvocationID, fl.settlement.Status)
 	switch {
 	case fl.then != nil: // it was launched as we looked
-		r.Open = append(r.Open, fl.then.claim.InvocationID)
+		r.open(fl.then.claim.InvocationID, fl.then.claim.SubscriptionID)
 	case fl.gate != nil:
 		r.noteRefusal(*fl.gate)
 	case fl.next != "":
@@ -110,8 +113,19 @@ func (r *FirstAttemptsResult) noteRefusal(gate models.Gate) {
 			r.Next = append(r.Next, gate.Next)
 		}
 	default:
-		r.Open = append(r.Open, gate.InvocationID)
+		r.open(gate.InvocationID, gate.SubscriptionID)
 	}
+}
+
+func (r *FirstAttemptsResult) open(id, subscription string) {
+	r.Open = append(r.Open, id)
+	if subscription == "" {
+		return
+	}
+	if r.Subscriptions == nil {
+		r.Subscriptions = map[string]string{}
+	}
+	r.Subscriptions[id] = subscription
 }
 
 func (r *FirstAttemptsResult) end(id string, status models.InvocationStatus) {

@@ -154,3 +154,46 @@ func TestFirstAttemptsThatAreCutOffLeaveTheirRequestsInFlight(t *testing.T) {
 		require.Equal(t, models.StatusSucceeded, w.settled[0].Status)
 	})
 }
+
+func TestGateThatReleasedSomethingWakesTheDispatcher(t *testing.T) {
+	t.Parallel()
+	for _, released := range []bool{false, true} {
+		w := newWorld()
+		gate := closed("a", models.StatusCancelled)
+		gate.Released = released
+		w.gates["a"] = []models.Gate{gate}
+		firstAttempts(t, w, "a")
+		_, err := w.attempt()
+		require.NoError(t, err)
+		want := 0
+		if released {
+			want = 2
+		}
+		require.Equal(t, want, w.woken)
+	}
+}
+
+func TestOpenOnesAreNamedWithTheirSubscriptions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		slow, failed, delivered := granted("a", "a1", every(time.Hour, 2)), granted("b", "b1", every(time.Hour, 2)), granted("c", "c1", every(time.Hour, 2))
+		slow.Claim.SubscriptionID, failed.Claim.SubscriptionID, delivered.Claim.SubscriptionID = "sub a", "sub b", "sub c"
+		w.gates["a"], w.gates["b"], w.gates["c"] = []models.Gate{slow}, []models.Gate{failed}, []models.Gate{delivered}
+		w.gates["d"] = []models.Gate{{InvocationID: "d", SubscriptionID: "sub d", Verdict: models.VerdictHeld, Wait: time.Second}}
+		w.answer = func(c *models.Claim) models.Result {
+			switch c.InvocationID {
+			case "a":
+				<-time.After(time.Minute)
+			case "b":
+				return unavailable(c)
+			}
+			return models.Result{Outcome: models.AttemptSucceeded, StatusCode: 200}
+		}
+
+		result, _ := firstAttempts(t, w, "a", "b", "c", "d")
+
+		require.Equal(t, map[string]string{"a": "sub a", "b": "sub b", "d": "sub d"}, result.Subscriptions)
+		require.NoError(t, w.Drain(t.Context()))
+	})
+}

@@ -16,8 +16,9 @@ const (
 
 // Gate is the answer for one invocation.
 type Gate struct {
-	InvocationID string
-	Verdict      Verdict
+	InvocationID   string
+	SubscriptionID string
+	Verdict        Verdict
 	// Wait is how long to wait before asking again, with VerdictNotDue and VerdictHeld.
 	Wait time.Duration
 	// Status is the invocation's, with VerdictClosed.
@@ -29,6 +30,8 @@ type Gate struct {
 	// Next is set with VerdictClosed when the invocation was in a FIFO queue whose head is now another one that the
 	// same workflow carries on with.
 	Next string
+	// Released is set when the answer left something for the dispatcher.
+	Released bool
 }
 
 // Claim is the right to send one attempt, and all that sending it takes. It lives while the worker named as its
@@ -115,7 +118,7 @@ type Settled struct {
 	Next string
 	// Gate is the gate's answer for Next, where Settlement.Owner asked for it.
 	Gate *Gate
-	// Released is set when a new head waits for the dispatcher instead.
+	// Released is set when something waits for the dispatcher: a new head, the next of a line, or a command.
 	Released bool
 }
 

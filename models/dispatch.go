@@ -16,4 +16,6 @@ type Dispatch struct {
 	Due time.Time `gorm:"serializer:micros"`
 	// Overdue counts how often the reconciler has brought it up since its last attempt.
 	Overdue int
+	// Lined is set when it has waited in its subscription's line.
+	Lined bool
 }

@@ -131,6 +131,7 @@ type Ordering struct {
 
 // KeyOf is the ordering key of an event sent to a subscription: the events of one key are kept in order with each
 // other and with nobody else. "" = it is not ordered: the kind is none, or it goes by entity and the event has none.
+// A type has no "/" in it (profiles and catalogues allow letters, digits, ".", "_" and "-"), so no two are one key.
 func (o Ordering) KeyOf(subscriptionID, eventType string, entityID *string) string {
 	switch {
 	case o.Kind == OrderingFIFO && o.Key != OrderByEntity:

@@ -51,6 +51,8 @@ type delivery struct {
 // invocation is what a run knows of one invocation.
 type invocation struct {
 	id string
+	// subscription is the one it is for; "" until the first attempts have told.
+	subscription string
 	// status is how it ended, one of the Status… values; "" while it is open here.
 	status string
 	// waiting is set while an activity, local or not, sees to its scheduled attempts.
@@ -152,6 +154,7 @@ func (d *delivery) noteFirst(asked []string, result activities.FirstAttemptsResu
 	for _, id := range asked {
 		switch i := d.find(id); {
 		case slices.Contains(result.Open, id):
+			i.subscription = result.Subscriptions[id]
 			d.attempt(i)
 		case slices.Contains(result.Parked, id):
 			d.end(i, StatusParked)
@@ -182,7 +185,7 @@ func (d *delivery) noteFollowers(asked []string, result activities.FirstAttempts
 	for _, id := range result.Open {
 		if follows(id) {
 			i := d.find(id)
-			i.waiting, i.status = true, ""
+			i.waiting, i.status, i.subscription = true, "", result.Subscriptions[id]
 			d.attempt(i)
 		}
 	}
@@ -212,7 +215,7 @@ func (d *delivery) attempt(i *invocation) {
 		d.end(i, i.status)
 		return
 	}
-	ctx, cancel := workflow.WithCancel(d.attemptContext())
+	ctx, cancel := workflow.WithCancel(d.attemptContext(i))
 	i.cancel = cancel
 	in := activities.AttemptInput{Invocation: i.id}
 	d.await(workflow.ExecuteActivity(ctx, ActivityAttempt, in), func(f workflow.Future) {
@@ -242,7 +245,7 @@ func (d *delivery) redeliverNext(i *invocation) {
 	s := d.redeliveries[next]
 	i.redelivering = true
 	in := activities.RedeliverInput{Invocation: s.Invocation, Command: s.Command}
-	d.await(workflow.ExecuteActivity(d.attemptContext(), ActivityRedeliver, in), func(f workflow.Future) {
+	d.await(workflow.ExecuteActivity(d.attemptContext(i), ActivityRedeliver, in), func(f workflow.Future) {
 		i.redelivering = false
 		d.redeliveries = slices.DeleteFunc(d.redeliveries, func(other RedeliverSignal) bool { return other == s })
 		var result activities.RedeliverResult
@@ -265,12 +268,14 @@ func (d *delivery) noteRedelivery(i *invocation, result activities.RedeliverResu
 }
 
 // attemptContext is for the activities that send. The retry policy given here is for our own faults: each attempt
-// that failed at the receiver brings its own delay.
-func (d *delivery) attemptContext() workflow.Context {
+// that failed at the receiver brings its own delay. Where the server has fairness keys, the tasks of one subscription do
+// not stand in the way of another's.
+func (d *delivery) attemptContext(i *invocation) workflow.Context {
 	return workflow.WithActivityOptions(d.ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: attemptTimeout,
 		HeartbeatTimeout:    activities.HeartbeatTimeout,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1},
+		Priority:            temporal.Priority{FairnessKey: i.subscription},
 	})
 }
 

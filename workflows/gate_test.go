@@ -129,7 +129,8 @@ func (g *gate) grant(owner string, r *row, redelivery string) *models.Claim {
 		key = "queue"
 	}
 	return &models.Claim{
-		OrderingKey: key, Token: r.token, InvocationID: r.id, Number: r.attempts + 1, Trigger: trigger, RedeliveryID: redelivery,
+		OrderingKey: key, Token: r.token, InvocationID: r.id, SubscriptionID: "sub of " + r.id, Number: r.attempts + 1,
+		Trigger: trigger, RedeliveryID: redelivery,
 		Spec: r.spec, PolicyAttempts: r.policy, FirstAttemptAt: r.first,
 	}
 }

@@ -23,6 +23,7 @@ type Store interface {
 	MarkJob(ctx context.Context, j models.JobDispatch) error
 	TakeErasures(ctx context.Context, limit int) ([]models.Erasure, error)
 	Reconcile(ctx context.Context, limit int) (int, error)
+	HealQueues(ctx context.Context) (int, error)
 }
 
 // Observer hears what the dispatcher does; see internal/observe.
@@ -53,6 +54,10 @@ const (
 	starters = 32
 	// pollEvery is how soon a row is found that nobody woke the dispatcher for.
 	pollEvery = time.Second
+	// lineEvery is how soon the next of a line is found when one was: a second's worth at once would be a burst.
+	lineEvery = 100 * time.Millisecond
+	// healEvery is how often queues that stand still for no reason are looked for: there should be none.
+	healEvery = 10 * time.Minute
 	// reconcileEvery is how often overdue rows are looked for.
 	reconcileEvery = 10 * time.Second
 	// reconcileBatch bounds what one look brings up.
@@ -71,6 +76,8 @@ type Dispatcher struct {
 	unsearchable bool
 	wake         chan struct{}
 	now          func() time.Time
+	// lined is set when rows were taken that had waited in line; it is Run's own.
+	lined bool
 
 	mu sync.Mutex
 	// look is set when the tables are to be looked at, not only what was offered.
@@ -120,19 +127,32 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	defer poll.Stop()
 	reconcile := time.NewTicker(reconcileEvery)
 	defer reconcile.Stop()
+	heal := time.NewTicker(healEvery)
+	defer heal.Stop()
+	line := time.NewTimer(lineEvery)
+	line.Stop() // until there is one
+	defer line.Stop()
 	d.Wake()
 	for {
 		d.drain(ctx)
+		if d.lined {
+			d.lined = false
+			line.Reset(lineEvery)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.wake:
+		case <-line.C:
+			d.Wake()
 		case <-poll.C:
 			d.Wake()
 			d.markOffered(ctx)
 			d.erasures(ctx)
 		case <-reconcile.C:
 			d.reconcile(ctx)
+		case <-heal.C:
+			d.heal(ctx)
 		}
 	}
 }
@@ -178,6 +198,19 @@ func (d *Dispatcher) reconcile(ctx context.Context) {
 	if found > 0 {
 		d.observer.Reconciled(found)
 		d.logger.WarnContext(ctx, "reconciler brought up rows that nobody worked on", "rows", found)
+		d.Wake()
+	}
+}
+
+// heal gives queues that lost their head one. A worker that starts does the same.
+func (d *Dispatcher) heal(ctx context.Context) {
+	healed, err := d.store.HealQueues(ctx)
+	if err != nil {
+		d.logFailure(ctx, "heal queues", err)
+		return
+	}
+	if healed > 0 {
+		d.logger.ErrorContext(ctx, "queues without a head were given one", "queues", healed)
 		d.Wake()
 	}
 }

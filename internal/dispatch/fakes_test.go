@@ -42,6 +42,7 @@ type world struct {
 	delay time.Duration
 
 	takings     []time.Duration
+	heals       []time.Duration
 	started     []start
 	signalled   []signal
 	marked      []string
@@ -123,6 +124,21 @@ func (w *world) TakeDispatches(_ context.Context, limit int) ([]models.Dispatch,
 		taken[i].Lease = lease
 	}
 	return taken, nil
+}
+
+// bring makes a row due.
+func (w *world) bring(r models.Dispatch) {
+	w.mu.Lock()
+	w.rows = append(w.rows, r)
+	w.mu.Unlock()
+	w.Wake()
+}
+
+func (w *world) HealQueues(context.Context) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heals = append(w.heals, time.Since(w.start))
+	return 0, w.storeErr
 }
 
 func (w *world) MarkDispatched(_ context.Context, lease time.Time, ids []string) error {

@@ -183,3 +183,29 @@ func TestStopDuringAStartLeavesItsRow(t *testing.T) {
 		require.Empty(t, w.started)
 	})
 }
+
+func TestTheNextOfALineIsLookedForSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		first := row("e1", "i1")
+		first.Lined = true
+		go func() {
+			<-time.After(moment)
+			w.bring(first)
+		}()
+
+		w.run(t, time.Second+moment)
+
+		require.Equal(t, []time.Duration{0, moment, moment + 100*time.Millisecond, time.Second}, w.takings)
+	})
+}
+
+func TestQueuesThatStandStillAreLookedForSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.run(t, 30*time.Minute+moment)
+		require.Equal(t, []time.Duration{10 * time.Minute, 20 * time.Minute, 30 * time.Minute}, w.heals)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -33,6 +34,7 @@ func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
 	if len(rows) == 0 {
 		return 0, 0
 	}
+	d.lined = d.lined || slices.ContainsFunc(rows, func(row models.Dispatch) bool { return row.Lined })
 	return len(rows), d.mark(ctx, d.startAll(ctx, rows))
 }
 

@@ -17,6 +17,8 @@ type plan struct {
 	profile *profiles.Profile
 	now     time.Time
 	targets map[string][]target
+	// failing are those of the subscriptions read that fail.
+	failing map[string]bool
 	// offer is the lease under which this process' own dispatcher takes the rows over; nil = it finds them itself.
 	offer *time.Time
 	// filtering is how long the filters of this request have taken.
@@ -31,11 +33,14 @@ type target struct {
 }
 
 func newPlan(in *Ingest, app *models.Application, profile *profiles.Profile) *plan {
-	return &plan{ingest: in, app: app, profile: profile, now: in.Now().UTC(), targets: map[string][]target{}}
+	return &plan{
+		ingest: in, app: app, profile: profile, now: in.Now().UTC(), targets: map[string][]target{}, failing: map[string]bool{},
+	}
 }
 
 // lease asks for the hand-over in memory of what is due at once. Only single events take that way: the rows of a
-// large batch are better taken from the table in one go.
+// large batch are better taken from the table in one go. So are those of a failing subscription, most of which only go
+// to the end of its line.
 func (p *plan) lease(batch []*models.Acceptance) {
 	if p.ingest.Local == nil || len(batch) != 1 || len(batch[0].Invocations) == 0 || batch[0].Event.NotBefore != nil {
 		return
@@ -46,10 +51,15 @@ func (p *plan) lease(batch []*models.Acceptance) {
 	}
 	p.offer = &lease
 	for _, invocation := range batch[0].Invocations {
-		if invocation.Status == models.StatusPending {
+		if invocation.Status == models.StatusPending && !p.heldBack(invocation) {
 			invocation.DispatchAfter = &lease
 		}
 	}
+}
+
+// heldBack reports whether it is one of many that a failing subscription gets a few of; a FIFO queue has one.
+func (p *plan) heldBack(i *models.Invocation) bool {
+	return p.failing[i.SubscriptionID] && (i.Ordering != models.OrderingFIFO || i.OrderingKey == nil)
 }
 
 // offered are the rows to hand over; none of a repeated event, whose rows are old.
@@ -60,7 +70,8 @@ func (p *plan) offered(batch []*models.Acceptance) []models.Dispatch {
 			continue
 		}
 		for _, i := range a.Invocations {
-			if i.Status != models.StatusPending { // it waits in a queue, or has ended already
+			// else it waits in a queue, has ended already, or is left to the table
+			if i.Status != models.StatusPending || p.heldBack(i) {
 				continue
 			}
 			rows = append(rows, models.Dispatch{
@@ -105,6 +116,9 @@ func (p *plan) targetsOf(ctx context.Context, eventType string) ([]target, error
 	targets := make([]target, 0, len(subscriptions))
 	for i := range subscriptions {
 		t := target{subscription: &subscriptions[i], spec: shared, ordering: p.profile.Ordering}
+		if subscriptions[i].Failing {
+			p.failing[subscriptions[i].ID] = true
+		}
 		if len(subscriptions[i].Delivery) > 0 {
 			spec, err := p.profile.WithDelivery(subscriptions[i].Delivery)
 			if err != nil {

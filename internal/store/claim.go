@@ -21,7 +21,10 @@ type candidate struct {
 	SubVerified  bool
 	SubGone      bool
 	SubDeletedAt *time.Time `gorm:"serializer:micros"`
-	SubRateTAT   int64      `gorm:"column:sub_rate_tat"`
+	SubFailing   bool
+	SubRateTAT   int64 `gorm:"column:sub_rate_tat"`
+	// Slot is when its turn comes in the line of its subscription; nil = it was not in line since its last attempt.
+	Slot *time.Time `gorm:"serializer:micros"`
 	// Spec is loaded for those that are due; granted is set once this round has said yes.
 	Spec    *models.Spec `gorm:"-"`
 	granted bool
@@ -29,7 +32,7 @@ type candidate struct {
 
 const candidateSQL = `SELECT invocations.*, a.external_id AS tenant, s.url AS sub_url, s.sealed AS sub_sealed,
  s.enabled AS sub_enabled, s.verified AS sub_verified, s.gone AS sub_gone,
- s.deleted_at AS sub_deleted_at, s.rate_tat AS sub_rate_tat
+ s.deleted_at AS sub_deleted_at, s.failing AS sub_failing, s.rate_tat AS sub_rate_tat
  FROM invocations JOIN subscriptions s ON s.id = invocations.subscription_id
  JOIN applications a ON a.id = invocations.application_id WHERE invocations.id IN ? ORDER BY invocations.id`
 
@@ -63,21 +66,49 @@ func (s *Store) ClaimRedelivery(ctx context.Context, owner, commandID string) (m
 // errOrdered tells that a round has met ordered invocations, whose keys must be locked first.
 var errOrdered = errors.New("ordered invocations")
 
-// round runs one round of decisions in a transaction. Most invocations are not ordered and take no more than one
-// query; where one is, Postgres begins anew with its key locked.
+// round runs one round of decisions in a transaction. Most invocations are neither ordered nor limited and take no more
+// than one query; where one is, Postgres begins anew: with its key locked, or by the turnstile of its subscription.
 func (s *Store) round(ctx context.Context, owner string, ids []string, decide func(*round) error) error {
-	run := func(ordered bool) error {
-		return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+	ordered := !s.postgres()
+	var turnstiles []string
+	for {
+		err := s.roundOnce(ctx, turnstiles, func(tx *gorm.DB) (*round, error) {
 			r, err := s.newRound(tx, owner, ids, ordered)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			return decide(r)
+			r.turnstiles = turnstiles
+			return r, decide(r)
 		})
+		crowded, again := errors.AsType[*crowdedError](err)
+		switch {
+		case errors.Is(err, errOrdered):
+			ordered = true
+		case again:
+			turnstiles = crowded.subscriptions
+		default:
+			return err
+		}
 	}
-	err := run(!s.postgres())
-	if errors.Is(err, errOrdered) {
-		return run(true)
+}
+
+// roundOnce runs one transaction with a round, whose seats are given back if it fails.
+func (s *Store) roundOnce(ctx context.Context, turnstiles []string, run func(*gorm.DB) (*round, error)) error {
+	leave, err := s.turnstiles.enter(ctx, turnstiles)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var r *round
+	err = s.inBackground(ctx, func() error {
+		return s.writeRelaxed(ctx, func(tx *gorm.DB) (err error) {
+			r.giveBack()
+			r, err = run(tx)
+			return err
+		})
+	})
+	if err != nil {
+		r.giveBack()
 	}
 	return err
 }
@@ -93,6 +124,14 @@ type round struct {
 	events     map[string]*models.Event
 	// keys are the ordering keys of the candidates, locked.
 	keys map[string]*orderingKey
+	// token is that of the claims which this round grants, and seats are those that it took for them.
+	token string
+	seats []seat
+	// turnstiles are those that this round is in. A patient one waits for a subscription's row without.
+	turnstiles []string
+	patient    bool
+	// limited are the subscriptions of which a job gets no more in this round.
+	limited []string
 }
 
 // newRound reads and locks the candidates. ordered says that their ordering keys may be locked now: on Postgres, that
@@ -120,7 +159,9 @@ func (s *Store) newRound(tx *gorm.DB, owner string, ids []string, ordered bool) 
 
 // roundUnder reads and locks candidates whose ordering keys the caller has locked; nil = it has not.
 func (s *Store) roundUnder(tx *gorm.DB, owner string, ids []string, keys map[string]*orderingKey) (*round, error) {
-	r := &round{store: s, tx: tx, now: s.now().UTC(), owner: owner, events: map[string]*models.Event{}, keys: keys}
+	r := &round{
+		store: s, tx: tx, now: s.now().UTC(), owner: owner, events: map[string]*models.Event{}, keys: keys, token: models.NewID(),
+	}
 	return r, tx.Raw(candidateSQL+s.forUpdate("invocations"), ids).Scan(&r.candidates).Error
 }
 
@@ -147,14 +188,13 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 	if len(granted) == 0 {
 		return nil
 	}
-	token := models.NewID()
 	ids := make([]string, 0, len(granted))
 	for i := range gates {
 		c, ok := granted[gates[i].InvocationID]
 		if !ok {
 			continue
 		}
-		claim, err := r.claimOf(c, token)
+		claim, err := r.claimOf(c)
 		if err != nil {
 			return err
 		}
@@ -163,17 +203,17 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 	}
 	redelivery := granted[ids[0]].ClaimRedelivery // a round for a redelivery has one candidate
 	return r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
-		" overdue = 0, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
-		token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
+		" overdue = 0, slot = NULL, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
+		r.token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
 }
 
-func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {
+func (r *round) claimOf(c *candidate) (*models.Claim, error) {
 	secrets, err := r.store.openSecrets(c.ApplicationID, c.SubscriptionID, c.SubSealed)
 	if err != nil {
 		return nil, err
 	}
 	claim := &models.Claim{
-		Token: token, InvocationID: c.ID, Number: c.Attempts + 1, Trigger: triggerOf(c),
+		Token: r.token, InvocationID: c.ID, Number: c.Attempts + 1, Trigger: triggerOf(c),
 		ApplicationID: c.ApplicationID, SubscriptionID: c.SubscriptionID, Tenant: c.Tenant, EventType: c.EventType,
 		URL: c.SubURL, Secrets: secrets, Spec: c.Spec, PolicyAttempts: c.PolicyAttempts,
 		FirstAttemptAt: c.FirstAttemptAt, AcceptedAt: c.CreatedAt,

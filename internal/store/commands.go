@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -104,7 +105,16 @@ func (s *Store) cancelOne(tx *gorm.DB, i *models.Invocation, keys map[string]*or
 
 // awaited reports whether a workflow may wait for an open invocation; else its row is all there is.
 func awaited(i *models.Invocation) bool {
-	return i.DispatchAfter == nil && !i.Parked && i.Status != models.StatusQueued
+	if i.Parked || i.Status == models.StatusQueued {
+		return false
+	}
+	return i.DispatchAfter == nil || carried(i)
+}
+
+// carried reports whether it is the head of a FIFO queue that another one's workflow carries on with. The dispatcher
+// has it too, in case that workflow is lost, and gets there later: it may wait for its time already.
+func carried(i *models.Invocation) bool {
+	return i.Position != nil && !strings.HasSuffix(i.WorkflowID, i.ID)
 }
 
 func cancelCommand(i *models.Invocation, now time.Time) *models.Command {

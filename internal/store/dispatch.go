@@ -12,18 +12,49 @@ import (
 // dispatchLease is how long a row that a dispatcher took stays its own: a crash between take and mark costs so much.
 const dispatchLease = 3 * time.Second
 
+// takeFor is how long one TakeDispatches goes on when failing subscriptions do not take what it finds.
+const takeFor = dispatchLease / 3
+
 // TakeDispatches takes up to limit invocations that are due for the dispatcher, oldest first. Each stays the
-// caller's for dispatchLease; MarkDispatched, or the claim of its attempt, ends that.
+// caller's for dispatchLease; MarkDispatched, or the claim of its attempt, ends that. What a subscription does not take
+// now goes to the end of its line instead; see holdBack.
 func (s *Store) TakeDispatches(ctx context.Context, limit int) ([]models.Dispatch, error) {
 	var rows []models.Dispatch
-	now := s.now()
-	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		return tx.Raw("UPDATE invocations SET dispatch_after = ? WHERE id IN (SELECT id FROM invocations"+
-			" WHERE dispatch_after <= ? ORDER BY dispatch_after, id LIMIT ?"+s.skipLocked()+")"+
-			" RETURNING id AS invocation_id, application_id, subscription_id, event_id, event_type, workflow_id,"+
-			" dispatch_after AS lease, COALESCE(next_attempt_at, created_at) AS due, overdue",
-			micros(now.Add(dispatchLease)), micros(now), limit).Scan(&rows).Error
-	})
+	for now := s.now(); ; {
+		var found []taken
+		var left []models.Dispatch
+		err := s.writeRelaxed(ctx, func(tx *gorm.DB) (err error) {
+			if found, err = s.take(tx, now, limit-len(rows)); err == nil {
+				left, err = s.holdBack(tx, now, found)
+			}
+			return err
+		})
+		if err != nil {
+			return rows, err
+		}
+		all := len(found) == limit-len(rows) && len(left) < len(found) // there may be more behind those held back
+		if rows = append(rows, left...); !all || s.now().Sub(now) > takeFor {
+			return rows, nil
+		}
+	}
+}
+
+// taken is a row that the dispatcher took. Loose is set for what is neither in a queue nor a test, First for what was
+// never attempted.
+type taken struct {
+	models.Dispatch
+
+	Loose, First bool
+}
+
+func (s *Store) take(tx *gorm.DB, now time.Time, limit int) (rows []taken, err error) {
+	err = tx.Raw("UPDATE invocations SET dispatch_after = ? WHERE id IN (SELECT id FROM invocations"+
+		" WHERE dispatch_after <= ? ORDER BY dispatch_after, id LIMIT ?"+s.skipLocked()+")"+
+		" RETURNING id AS invocation_id, application_id, subscription_id, event_id, event_type, workflow_id,"+
+		" dispatch_after AS lease, COALESCE(next_attempt_at, created_at) AS due, overdue,"+
+		" slot IS NOT NULL AS lined,"+
+		" position IS NULL AND event_id IS NOT NULL AS loose, first_attempt_at IS NULL AS first",
+		micros(now.Add(dispatchLease)), micros(now), limit).Scan(&rows).Error
 	return rows, err
 }
 
@@ -71,7 +102,8 @@ const OverdueAfter = 30 * time.Second
 
 // Reconcile gives the dispatcher up to limit rows that nobody seems to work on: attempts overdue by OverdueAfter and
 // more for each time they were given already, parked rows whose subscription receives, redeliveries signalled but
-// not carried out, jobs that nobody carries on. It returns how many.
+// not carried out, jobs that nobody carries on. What it brings up again and again comes less and less often. It returns
+// how many.
 func (s *Store) Reconcile(ctx context.Context, limit int) (int, error) {
 	found := 0
 	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
@@ -104,17 +136,22 @@ func (s *Store) reviveOverdue(tx *gorm.DB, limit int) (int, error) {
 }
 
 func (s *Store) reviveParked(tx *gorm.DB, limit int) (int, error) {
-	done := tx.Exec("UPDATE invocations SET dispatch_after = ?, parked = ? WHERE id IN ("+
+	done := tx.Exec("UPDATE invocations SET dispatch_after = "+revivedAt+","+
+		" overdue = overdue + 1, parked = ? WHERE id IN ("+
 		"SELECT i.id FROM invocations i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.parked"+
 		" AND s.enabled AND s.verified AND NOT s.gone AND s.deleted_at IS NULL LIMIT ?)",
-		micros(s.now()), false, limit)
+		micros(s.now()), OverdueAfter.Microseconds(), false, limit)
 	return int(done.RowsAffected), done.Error
 }
 
+// revivedAt is when the dispatcher gets what the reconciler has found: at once, and later for each time that it was
+// given to it already, up to an hour. Its parameters are the time and OverdueAfter, in microseconds.
+const revivedAt = "CAST(? AS bigint) + CAST(? AS bigint) * CASE WHEN overdue < 120 THEN overdue ELSE 120 END"
+
 func (s *Store) reviveCommands(tx *gorm.DB, limit int) (int, error) {
 	now := s.now()
-	done := tx.Exec("UPDATE commands SET dispatch_after = ? WHERE id IN (SELECT id FROM commands"+
+	done := tx.Exec("UPDATE commands SET dispatch_after = "+revivedAt+", overdue = overdue + 1 WHERE id IN (SELECT id FROM commands"+
 		" WHERE settled_at IS NULL AND dispatch_after IS NULL AND job_id IS NULL AND created_at <= ? LIMIT ?)",
-		micros(now), micros(now.Add(-OverdueAfter)), limit)
+		micros(now), OverdueAfter.Microseconds(), micros(now.Add(-OverdueAfter)), limit)
 	return int(done.RowsAffected), done.Error
 }

@@ -9,12 +9,12 @@ import (
 
 // decide is the gate for one scheduled attempt. Its order matters: what is over is over, whoever holds it.
 func (r *round) decide(c *candidate) (models.Gate, error) {
-	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
+	gate := gateOf(c)
 	if !c.Status.Open() {
 		return r.closed(c, gate)
 	}
 	if c.SubDeletedAt != nil { // accepted while the subscription was being deleted
-		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusCancelled
+		gate.Verdict, gate.Status, gate.Released = models.VerdictClosed, models.StatusCancelled, true
 		return gate, r.store.cancelOne(r.tx, &c.Invocation, r.keys, models.ReasonSubscriptionDeleted)
 	}
 	held, err := r.held(c)
@@ -53,16 +53,19 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 		return err
 	}
 	c.Spec = spec
-	until, err := r.overLimit(c)
+	place, err := r.overLimit(c)
+	if err == nil && place.IsZero() && !r.sit(c) {
+		place, err = r.lastPlace(c)
+	}
 	if err != nil {
 		return err
 	}
-	if !until.IsZero() {
+	if !place.IsZero() {
 		gate.Verdict = models.VerdictParked
-		return r.park(c, &until)
+		return r.lineUp(c, place)
 	}
 	gate.Verdict = models.VerdictGranted
-	return nil
+	return r.drain(c)
 }
 
 // decideCommand is decideRedelivery for a command that was read before its invocation was locked.
@@ -78,9 +81,9 @@ func (r *round) decideCommand(id string) (models.Gate, error) {
 }
 
 // decideRedelivery is the gate for a redelivery: only a deleted subscription, another attempt in flight, or a newer
-// event that was delivered, is in its way.
+// event that was delivered, is in its way; and for a moment, that this process can carry no more of its subscription.
 func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.Gate, error) {
-	gate := models.Gate{InvocationID: c.ID, LastError: lastError(&c.Invocation), Status: c.Status}
+	gate := gateOf(c)
 	late := r.overtaken(c) && (c.Status.Open() || c.Status == models.StatusAbandoned)
 	if command.SettledAt != nil || c.SubDeletedAt != nil || late && !command.Forced {
 		gate.Verdict = models.VerdictClosed
@@ -93,15 +96,15 @@ func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.
 	if err != nil {
 		return gate, err
 	}
-	if held {
-		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
-		return gate, nil
-	}
 	if c.Spec, err = r.store.spec(r.tx, c.SpecDigest); err != nil {
 		return gate, err
 	}
-	gate.Verdict = models.VerdictGranted
 	c.ClaimRedelivery = &command.ID
+	if held || !r.sit(c) {
+		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
+		return gate, nil
+	}
+	gate.Verdict = models.VerdictGranted
 	gates := []models.Gate{gate}
 	err = r.grant(gates, map[string]*candidate{c.ID: c})
 	return gates[0], err
@@ -149,6 +152,12 @@ func (r *round) interrupt(c *candidate) error {
 		" claim_redelivery = NULL, claimed_at = NULL WHERE id = ?",
 		c.Attempts, microsOf(c.FirstAttemptAt), micros(attempt.StartedAt), code, message, c.ID).Error
 	return errors.Join(err, r.tx.Create(&attempt).Error)
+}
+
+func gateOf(c *candidate) models.Gate {
+	return models.Gate{
+		InvocationID: c.ID, SubscriptionID: c.SubscriptionID, LastError: lastError(&c.Invocation), Status: c.Status,
+	}
 }
 
 func lastError(i *models.Invocation) string {

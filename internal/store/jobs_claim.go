@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -19,20 +20,26 @@ func (s *Store) ClaimJob(ctx context.Context, owner, id string) (*models.JobStep
 	if err != nil {
 		return nil, translate(err)
 	}
-	var step *models.JobStep
-	err = s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		job, err := s.lockJob(tx, id)
-		if err != nil {
-			return err
-		}
-		step = &models.JobStep{State: job.State}
-		if job.State != models.JobPending && job.State != models.JobRunning {
-			return nil
-		}
-		r := &jobRound{store: s, tx: tx, now: s.now().UTC(), job: job, owner: owner, step: step}
-		return r.run(fresh)
+	var r *jobRound
+	err = s.inBackground(ctx, func() error {
+		return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+			r.giveBack()
+			job, err := s.lockJob(tx, id)
+			if err != nil {
+				return err
+			}
+			r = &jobRound{store: s, tx: tx, now: s.now().UTC(), job: job, owner: owner, step: &models.JobStep{State: job.State}}
+			if job.State != models.JobPending && job.State != models.JobRunning {
+				return nil
+			}
+			return r.run(fresh)
+		})
 	})
-	return step, err
+	if err != nil {
+		r.giveBack()
+		return nil, err
+	}
+	return r.step, nil
 }
 
 // matches are the next invocations of a job's filter behind reached.
@@ -77,6 +84,15 @@ type jobRound struct {
 	step  *models.JobStep
 	// alive are the workers whose claims live.
 	alive []string
+	// round is the gate's; nil = nothing was asked for.
+	round *round
+}
+
+// giveBack is for a step that came to nothing.
+func (r *jobRound) giveBack() {
+	if r != nil {
+		r.round.giveBack()
+	}
 }
 
 func (r *jobRound) run(fresh *matches) error {
@@ -154,11 +170,11 @@ func (r *jobRound) claimUpTo(budget int, fresh *matches) error {
 		ids = append(ids, next[i].InvocationID)
 		commands[next[i].InvocationID] = &next[i]
 	}
-	round, err := r.store.newRound(r.tx, r.owner, ids, true)
-	if err != nil {
+	if r.round, err = r.store.newRound(r.tx, r.owner, ids, true); err != nil {
 		return err
 	}
-	return r.claim(round, commands, budget)
+	r.round.patient = true
+	return r.claim(r.round, commands, budget)
 }
 
 // waiting are those that have their commands: listed ones, ones that met another attempt in flight or a limit, and
@@ -269,7 +285,11 @@ func (r *round) decideJob(c *candidate, command *models.Command) (*models.Claim,
 		return nil, err
 	}
 	c.Spec = spec
+	if slices.Contains(r.limited, c.SubscriptionID) {
+		return nil, nil //nolint:nilnil // as the one before it
+	}
 	if until, err := r.overLimit(c); err != nil || !until.IsZero() {
+		r.limited = append(r.limited, c.SubscriptionID)
 		return nil, err
 	}
 	gate, err := r.decideRedelivery(c, command)

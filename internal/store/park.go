@@ -3,6 +3,8 @@ package store
 import (
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -31,61 +33,10 @@ func (r *round) park(c *candidate, until *time.Time) error {
 		until == nil, microsOf(until), c.ID).Error
 }
 
-// overLimit returns until when a subscription that is at its limit of attempts in flight, or of attempts a second,
-// takes no more; the zero time when it takes this one.
-func (r *round) overLimit(c *candidate) (time.Time, error) {
-	if c.Spec.MaxInFlight == 0 && c.Spec.RateLimit == 0 {
-		return time.Time{}, nil
-	}
-	if err := r.lockSubscription(c); err != nil {
-		return time.Time{}, err
-	}
-	if full, err := r.atMaxInFlight(c); err != nil || full {
-		return r.now.Add(parkedWait), err
-	}
-	return r.rateLimited(c)
-}
-
-// parkedWait is how soon an invocation that met a full subscription is dispatched again.
-const parkedWait = 250 * time.Millisecond
-
-// lockSubscription lets one round at a time count a limited subscription, and reads its rate anew.
-func (r *round) lockSubscription(c *candidate) error {
-	return takeRaw(r.tx, &c.SubRateTAT,
-		"SELECT rate_tat FROM subscriptions WHERE id = ?"+r.store.forUpdate("subscriptions"), c.SubscriptionID)
-}
-
-func (r *round) atMaxInFlight(c *candidate) (bool, error) {
-	if c.Spec.MaxInFlight == 0 {
-		return false, nil
-	}
-	var inFlight int64
-	err := r.tx.Model(&models.Invocation{}).
-		Where("subscription_id = ? AND claim_token IS NOT NULL", c.SubscriptionID).
-		// as in held: an attempt that nobody sends any more may be that of a cancelled invocation, never asked for again
-		Where("claimed_at > ?", micros(r.now.Add(-maxClaim))).
-		Where("claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)", micros(r.now.Add(-Lease))).
-		Count(&inFlight).Error
-	for i := range r.candidates { // granted in this round, not yet stored
-		other := &r.candidates[i]
-		if other.SubscriptionID == c.SubscriptionID && other.granted {
-			inFlight++
-		}
-	}
-	return inFlight >= int64(c.Spec.MaxInFlight), err
-}
-
-// rateLimited applies the generic cell rate algorithm (ITU-T I.371) with a burst of one second's worth.
-func (r *round) rateLimited(c *candidate) (time.Time, error) {
-	if c.Spec.RateLimit == 0 {
-		return time.Time{}, nil
-	}
-	interval := time.Duration(float64(time.Second) / c.Spec.RateLimit)
-	burst := max(interval, time.Second)
-	arrival := fromMicros(max(c.SubRateTAT, micros(r.now)))
-	if allowed := arrival.Add(interval - burst); allowed.After(r.now) {
-		return allowed, nil
-	}
-	next := micros(arrival.Add(interval))
-	return time.Time{}, r.tx.Exec("UPDATE subscriptions SET rate_tat = ? WHERE id = ?", next, c.SubscriptionID).Error
+// unpark gives all that was parked for a subscription a place in its line, from now on.
+func (s *Store) unpark(tx *gorm.DB, subscriptionID string) error {
+	return tx.Exec("UPDATE invocations SET parked = ?, slot = next.place, dispatch_after = next.place FROM"+
+		" (SELECT id, CAST(? AS bigint) + CAST(? AS bigint) * (ROW_NUMBER() OVER (ORDER BY id) - 1) AS place"+
+		" FROM invocations WHERE subscription_id = ? AND parked) AS next WHERE invocations.id = next.id",
+		false, micros(s.now()), drainEvery.Microseconds(), subscriptionID).Error
 }

@@ -57,15 +57,15 @@ func (s *Store) makeHead(tx *gorm.DB, next queued, workflow string) error {
 // HealQueues gives every queue that has something waiting and no head one, and returns how many there were. Every
 // transaction leaves queues whole, so this finds what was changed by hand, or by a fault of ours.
 func (s *Store) HealQueues(ctx context.Context) (int, error) {
+	var ids []string
+	err := s.read(ctx).Raw("SELECT DISTINCT ordering_key FROM invocations WHERE status = 'queued' AND ordering_key IN" +
+		" (SELECT id FROM ordering_keys WHERE head IS NULL OR head NOT IN" +
+		" (SELECT id FROM invocations WHERE status IN ('pending', 'retrying'))) ORDER BY 1").Scan(&ids).Error
+	if err != nil || len(ids) == 0 { // mostly: nobody has to wait for this to look
+		return 0, translate(err)
+	}
 	healed := 0
-	err := s.write(ctx, func(tx *gorm.DB) error {
-		var ids []string
-		err := tx.Raw("SELECT DISTINCT ordering_key FROM invocations WHERE status = 'queued' AND ordering_key IN" +
-			" (SELECT id FROM ordering_keys WHERE head IS NULL OR head NOT IN" +
-			" (SELECT id FROM invocations WHERE status IN ('pending', 'retrying'))) ORDER BY 1").Scan(&ids).Error
-		if err != nil {
-			return err
-		}
+	err = s.write(ctx, func(tx *gorm.DB) error {
 		healed = 0
 		for _, id := range ids {
 			done, err := s.healQueue(tx, id)
@@ -81,7 +81,7 @@ func (s *Store) HealQueues(ctx context.Context) (int, error) {
 	return healed, err
 }
 
-// healQueue looks again once the key is locked: a process that starts at the same time may have healed it.
+// healQueue looks again once the key is locked: the queue may have gone on, or another process may have healed it.
 func (s *Store) healQueue(tx *gorm.DB, id string) (bool, error) {
 	key, err := s.lockKey(tx, id)
 	if err != nil {

@@ -12,16 +12,49 @@ import (
 // Settle ends a claim in one durable transaction: the attempt's log entry, the invocation's new state, the health of
 // its subscription, and what that means for others in order with it.
 func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (models.Settled, error) {
-	var settled models.Settled
-	err := s.write(ctx, func(tx *gorm.DB) error {
-		var err error
-		settled, err = s.settle(tx, settlement)
-		return err
-	})
+	s.rise(settlement.Claim)
+	leave, err := s.turnstiles.enter(ctx, s.settledBy(settlement))
 	if err != nil {
 		return models.Settled{}, err
 	}
+	defer leave()
+	var settled models.Settled
+	err = s.inBackground(ctx, func() error {
+		return s.write(ctx, func(tx *gorm.DB) (err error) {
+			s.riseNext(settled)
+			settled, err = s.settle(tx, settlement)
+			return err
+		})
+	})
+	if err != nil {
+		s.riseNext(settled)
+		return models.Settled{}, err
+	}
 	return settled, nil
+}
+
+// rise gives back the seat of an attempt that has ended.
+func (s *Store) rise(c *models.Claim) {
+	s.seats.leave(seat{c.SubscriptionID, c.InvocationID, c.Token})
+}
+
+// riseNext gives back the seat of what a settlement claimed that came to nothing.
+func (s *Store) riseNext(settled models.Settled) {
+	if settled.Gate != nil && settled.Gate.Claim != nil {
+		s.rise(settled.Gate.Claim)
+	}
+}
+
+// settledBy are the turnstiles of a settlement: a failure changes its subscription's row, and so does the claim of the
+// next where there is a limit. On SQLite, too: when a hundred requests to a receiver that hangs end at one moment, others'
+// deliveries would wait behind all of them.
+func (s *Store) settledBy(st models.Settlement) []string {
+	spec := st.Claim.Spec
+	claims := s.postgres() && st.Owner != "" && (spec.MaxInFlight > 0 || spec.RateLimit > 0)
+	if st.Result.Outcome != models.AttemptFailed && !claims {
+		return nil
+	}
+	return []string{st.Claim.SubscriptionID}
 }
 
 func (s *Store) settle(tx *gorm.DB, st models.Settlement) (models.Settled, error) {
@@ -46,6 +79,9 @@ func (s *Store) settle(tx *gorm.DB, st models.Settlement) (models.Settled, error
 		return settled, err
 	}
 	if err := s.settleRedelivery(tx, st); err != nil {
+		return settled, err
+	}
+	if settled.Released, err = s.advance(tx, st); err != nil {
 		return settled, err
 	}
 	return settled, s.settleOrder(tx, key, st, &settled)

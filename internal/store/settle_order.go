@@ -37,9 +37,9 @@ func (s *Store) settleOrder(tx *gorm.DB, key *orderingKey, st models.Settlement,
 	case st.Status == models.StatusAbandoned:
 		return abandon(tx, []string{st.Claim.InvocationID}, *key.DeliveredBy, st.Result.FinishedAt)
 	case st.Status == models.StatusSucceeded && !key.overtook(st.Claim.Sequence):
-		return s.overtake(tx, key, st)
+		return s.overtake(tx, key, st, settled)
 	case st.Status == "" && key.overtook(st.Claim.Sequence): // a redelivery kept it from being abandoned
-		_, err := s.abandonOlder(tx, key, st.Result.FinishedAt)
+		_, err := s.abandonOlder(tx, key, st.Result.FinishedAt, settled)
 		return err
 	default:
 		return nil
@@ -67,11 +67,16 @@ func (s *Store) settleQueue(tx *gorm.DB, key *orderingKey, st models.Settlement,
 	if err != nil {
 		return err
 	}
+	round.patient = true
 	gates, err := round.decideAll()
-	if err == nil && len(gates) == 1 {
+	if err != nil {
+		round.giveBack()
+		return err
+	}
+	if len(gates) == 1 {
 		settled.Gate = &gates[0]
 	}
-	return err
+	return nil
 }
 
 const (
@@ -83,7 +88,7 @@ const (
 
 // overtake notes that an event was delivered and abandons the older ones that wait. One that is in flight may still
 // arrive; it is judged when it is settled.
-func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement) error {
+func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement, settled *models.Settled) error {
 	key.DeliveredSequence, key.DeliveredBy = &st.Claim.Sequence, &st.Claim.InvocationID
 	err := tx.Exec("UPDATE ordering_keys SET delivered_sequence = ?, delivered_by = ? WHERE id = ?",
 		key.DeliveredSequence, key.DeliveredBy, key.ID).Error
@@ -91,7 +96,7 @@ func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement) er
 		return err
 	}
 	for range overtakeBatches {
-		more, err := s.abandonOlder(tx, key, st.Result.FinishedAt)
+		more, err := s.abandonOlder(tx, key, st.Result.FinishedAt, settled)
 		if err != nil || !more {
 			return err
 		}
@@ -101,7 +106,9 @@ func (s *Store) overtake(tx *gorm.DB, key *orderingKey, st models.Settlement) er
 
 // abandonOlder ends one batch of those that the delivered event has overtaken, and reports whether there may be more.
 // Workflows that wait for one of them are told.
-func (s *Store) abandonOlder(tx *gorm.DB, key *orderingKey, now time.Time) (bool, error) {
+func (s *Store) abandonOlder(
+	tx *gorm.DB, key *orderingKey, now time.Time, settled *models.Settled,
+) (bool, error) {
 	var older []models.Invocation
 	err := tx.Raw("SELECT * FROM invocations WHERE ordering_key = ? AND sequence < ? AND status IN ('pending', 'retrying')"+
 		" AND claim_token IS NULL ORDER BY id LIMIT ?"+s.forUpdate("invocations"),
@@ -121,6 +128,7 @@ func (s *Store) abandonOlder(tx *gorm.DB, key *orderingKey, now time.Time) (bool
 		return false, err
 	}
 	if len(commands) > 0 {
+		settled.Released = true
 		err = tx.Create(commands).Error
 	}
 	return len(older) == overtakeBatch, err

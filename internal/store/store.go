@@ -53,6 +53,10 @@ type Store struct {
 	now     func() time.Time
 	// closing ends what runs in the background.
 	closing context.CancelFunc
+	// background has a place for each transaction of inBackground that may run; nil = for any number.
+	background chan struct{}
+	seats      seats
+	turnstiles turnstiles
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
 	// set of knobs in use.
 	specs, storedSpecs sync.Map
@@ -133,6 +137,7 @@ func (s *Store) openPostgres(dsn string, connections int) error {
 	if connections == 0 {
 		connections = 20
 	}
+	s.background = make(chan struct{}, max(1, connections*4/5))
 	db, err := openGorm(postgres.New(postgres.Config{DSN: dsn}), connections)
 	s.db, s.reader = db, db
 	return err

@@ -90,7 +90,8 @@ func subscriptionStatusSQL(status models.SubscriptionStatus) string {
 }
 
 // UpdateSubscription lets change alter the subscription inside the transaction that stores it. When it comes to
-// receive again, what was parked for it goes back to the dispatcher in the same transaction.
+// receive again, what was parked for it goes back to the dispatcher in the same transaction, at the rate of a line that
+// drains.
 func (s *Store) UpdateSubscription(
 	ctx context.Context, id string, change func(*models.Subscription) error,
 ) (*models.Subscription, error) {
@@ -121,8 +122,7 @@ func (s *Store) UpdateSubscription(
 		if received || !sub.Receives() {
 			return nil
 		}
-		return tx.Exec("UPDATE invocations SET dispatch_after = ?, parked = ? WHERE subscription_id = ? AND parked",
-			micros(s.now()), false, id).Error
+		return s.unpark(tx, id)
 	})
 	if err != nil {
 		return nil, err

@@ -27,10 +27,12 @@ func limited(t *testing.T, w *world) {
 		w.dispatched(t)
 		require.Equal(t, []models.Verdict{granted, granted, parked}, w.verdicts(t, owner, ids[:3]...), "in one round")
 		require.Equal(t, parked, w.ask(t, owner, ids[3]).Verdict, "in the next")
-		row := w.invocation(t, ids[3])
-		require.False(t, row.Parked, "it comes back by itself")
-		require.Equal(t, new(w.in(250*time.Millisecond)), row.DispatchAfter)
-		require.Equal(t, models.StatusPending, row.Status)
+		for i, id := range ids[2:] {
+			row := w.invocation(t, id)
+			require.False(t, row.Parked, "it comes back by itself")
+			require.Equal(t, new(w.in(time.Duration(i+1)*250*time.Millisecond)), row.DispatchAfter, "each at its own time")
+			require.Equal(t, models.StatusPending, row.Status)
+		}
 	})
 
 	t.Run("grants one more for each that ends", func(t *testing.T) {

@@ -102,6 +102,8 @@ func paused(t *testing.T, w *world) {
 			for _, err := range errs {
 				require.NoError(t, err)
 			}
+			w.clock.Advance(time.Second) // they come back one after the other
+			require.NoError(t, w.RenewWorker(t.Context(), owner))
 			back := map[string]bool{}
 			for _, id := range w.dispatched(t) {
 				back[id] = true

@@ -77,6 +77,18 @@ func queueRelease(t *testing.T, w *world) {
 		}
 	})
 
+	t.Run("is told to the workflow that carries it when it is cancelled before it is due", func(t *testing.T) {
+		for workflow, commands := range map[string]int{"": 0, "w": 1} {
+			l := w.line(t, fifo())
+			first := l.put(t)
+			due := w.in(time.Hour)
+			second := l.put(t, func(a *models.Acceptance) { a.Event.NotBefore = &due })
+			w.ends(t, w.claim(t, l.owner, first), w.delivered(), carriedOnBy(workflow), claimedFor(l.owner))
+			require.NoError(t, w.Cancel(t.Context(), second))
+			require.Equal(t, commands, w.commandsOf(t, second))
+		}
+	})
+
 	t.Run("follows the last failure, and none before", func(t *testing.T) {
 		l := w.line(t, fifo())
 		ids := l.fill(t, 2)

@@ -93,6 +93,45 @@ func reconcile(t *testing.T, w *world) {
 		require.True(t, w.invocation(t, waiting).Parked)
 	})
 
+	t.Run("brings up what is parked again and again less and less often", func(t *testing.T) {
+		w.quiet(t)
+		_, _, id := w.fired(t)
+		w.dispatched(t)
+		for pass := range 4 {
+			w.exec(t, "UPDATE invocations SET parked = (1 = 1) WHERE id = ?", id)
+			require.Equal(t, 1, w.reconciled(t))
+			w.clock.Advance(max(0, time.Duration(pass)*store.OverdueAfter-time.Microsecond))
+			require.Equal(t, pass == 0, len(w.take(t, 10)) == 1, "pass %d", pass)
+			w.clock.Advance(time.Microsecond)
+			require.Equal(t, pass > 0, len(w.dispatched(t)) == 1, "pass %d", pass)
+			w.clock.Advance(dispatchLease)
+			w.dispatched(t)
+		}
+	})
+
+	t.Run("brings up a redelivery that is not carried out less and less often", func(t *testing.T) {
+		w.quiet(t)
+		_, _, id := w.fired(t)
+		_, err := w.Redeliver(t.Context(), id, false)
+		require.NoError(t, err)
+		require.NoError(t, w.MarkCommand(t.Context(), w.takeCommands(t, 10)[0]))
+		w.dispatched(t)
+		w.exec(t, "UPDATE invocations SET next_attempt_at = NULL WHERE id = ?", id)
+		w.clock.Advance(store.OverdueAfter)
+		for pass := range 4 {
+			require.Equal(t, 1, w.reconciled(t))
+			require.Zero(t, w.reconciled(t), "it waits for the dispatcher")
+			w.clock.Advance(max(0, time.Duration(pass)*store.OverdueAfter-time.Microsecond))
+			if pass > 0 {
+				require.Empty(t, w.takeCommands(t, 10), "pass %d", pass)
+				w.clock.Advance(time.Microsecond)
+			}
+			rows := w.takeCommands(t, 10)
+			require.Len(t, rows, 1)
+			require.NoError(t, w.MarkCommand(t.Context(), rows[0]))
+		}
+	})
+
 	t.Run("keeps to its limit", func(t *testing.T) {
 		w.quiet(t)
 		app := w.application(t)

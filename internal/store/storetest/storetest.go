@@ -80,6 +80,8 @@ func databases() map[string][]group {
 		},
 		"limits": {
 			{"in flight and per second", limited},
+			{"the line behind a limit", waiting},
+			{"a failing subscription", failing},
 			{"contention", contended},
 			{"subscriptions", limit},
 			{"secrets", secrets},
