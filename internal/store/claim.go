@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -162,9 +163,11 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 		ids = append(ids, c.ID)
 	}
 	redelivery := granted[ids[0]].ClaimRedelivery // a round for a redelivery has one candidate
-	return r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
+	err := r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
 		" overdue = 0, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
 		token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
+	failpoint.Hit("claim-stored")
+	return err
 }
 
 func (r *round) claimOf(c *candidate, token string) (*models.Claim, error) {

@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -16,11 +17,13 @@ func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (model
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		var err error
 		settled, err = s.settle(tx, settlement)
+		failpoint.Hit("settle-stored")
 		return err
 	})
 	if err != nil {
 		return models.Settled{}, err
 	}
+	failpoint.Hit("settle-committed")
 	return settled, nil
 }
 

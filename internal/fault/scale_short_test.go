@@ -1,0 +1,11 @@
+//go:build !fault
+
+package fault_test
+
+import "time"
+
+// scaled bounds an outage of the short set.
+const scaled = 4 * time.Second
+
+// The size of a storm on each of its two deployments: how many events at least, and how many kills.
+const stormEvents, stormKillsCluster, stormKillsEmbedded = 600, 3, 2
