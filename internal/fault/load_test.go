@@ -78,7 +78,7 @@ func (l *load) subscribe(t *testing.T, n int) {
 	require.NoError(t, err)
 	made := l.d.client.call(t, "POST", "/v1/applications/"+l.app+"/subscriptions", string(body), 201)
 	secret := made["secret"].(string)
-	require.NoError(t, l.receiver.knows(path, made["id"].(string), secret))
+	require.NoError(t, l.receiver.knows(path, place{l.app, made["id"].(string)}, secret))
 	l.secrets = append(l.secrets, secret)
 }
 

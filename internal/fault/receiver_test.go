@@ -51,12 +51,14 @@ type receiver struct {
 	// arrived lists the ledger's lines of each delivery; delivered counts deliveries that were answered 2xx.
 	arrived   map[delivery][]int
 	delivered int
-	held      int
+	// applications counts the same by application.
+	applications map[string]int
+	held         int
 	// behave decides, under the lock, by what is known: how often this delivery came before.
 	behave func(d delivery, before int) behaviour
 	letGo  chan struct{}
 	// subscriptions and verifiers belong to the paths that requests come to.
-	subscriptions map[string]string
+	subscriptions map[string]place
 	verifiers     map[string]*standardwebhooks.Webhook
 	// anyTime lets a webhook-timestamp differ from this machine's clock.
 	anyTime bool
@@ -66,7 +68,7 @@ func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{
 		arrived: map[delivery][]int{}, letGo: make(chan struct{}),
-		subscriptions: map[string]string{}, verifiers: map[string]*standardwebhooks.Webhook{},
+		subscriptions: map[string]place{}, applications: map[string]int{}, verifiers: map[string]*standardwebhooks.Webhook{},
 		behave: func(delivery, int) behaviour { return behaviour{status: http.StatusOK} },
 	}
 	r.Server = httptest.NewServer(http.HandlerFunc(r.receive))
@@ -112,12 +114,15 @@ func (r *receiver) release() {
 	}
 }
 
-// knows tells the receiver which subscription has a path, and the secret it signs with.
-func (r *receiver) knows(path, subscription, secret string) error {
+// place is whose deliveries come to a path.
+type place struct{ application, subscription string }
+
+// knows tells the receiver whose a path is, and the secret that is signed with.
+func (r *receiver) knows(path string, p place, secret string) error {
 	verifier, err := standardwebhooks.NewWebhook(secret)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.subscriptions[path], r.verifiers[path] = subscription, verifier
+	r.subscriptions[path], r.verifiers[path] = p, verifier
 	return err
 }
 
@@ -143,7 +148,7 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 	if does.drop {
 		panic(http.ErrAbortHandler)
 	}
-	r.answer(line, does.status)
+	r.answer(req.URL.Path, line, does.status)
 	w.WriteHeader(does.status)
 }
 
@@ -151,7 +156,7 @@ func (r *receiver) record(req *http.Request, body []byte) (line int, does behavi
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	entry := request{at: time.Now(), sum: sha256.Sum256(body)}
-	entry.event, entry.subscription = req.Header.Get("webhook-id"), r.subscriptions[req.URL.Path]
+	entry.event, entry.subscription = req.Header.Get("webhook-id"), r.subscriptions[req.URL.Path].subscription
 	entry.sent, _ = strconv.ParseInt(req.Header.Get("webhook-timestamp"), 10, 64)
 	verify := (*standardwebhooks.Webhook).Verify
 	if r.anyTime {
@@ -170,7 +175,7 @@ func (r *receiver) record(req *http.Request, body []byte) (line int, does behavi
 	return line, does
 }
 
-func (r *receiver) answer(line, status int) {
+func (r *receiver) answer(path string, line, status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ledger[line].answered, r.ledger[line].status = time.Now(), status
@@ -183,6 +188,14 @@ func (r *receiver) answer(line, status int) {
 		}
 	}
 	r.delivered++
+	r.applications[r.subscriptions[path].application]++
+}
+
+// deliveredOf is how many deliveries of an application were taken.
+func (r *receiver) deliveredOf(application string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.applications[application]
 }
 
 func success(status int) bool { return status/100 == 2 }

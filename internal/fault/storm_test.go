@@ -23,8 +23,8 @@ type storm struct {
 	events   int
 	// next numbers the events of each load.
 	next []atomic.Int64
-	// accepted counts the events answered 202.
-	accepted atomic.Int64
+	// accepted counts the events of each load that were answered 202.
+	accepted []atomic.Int64
 	kills    map[string]int
 	began    time.Time
 }
@@ -36,8 +36,9 @@ type victim struct {
 }
 
 const (
-	// stormWindow is how many events may be on their way: enough to keep every process busy, few enough to drain at once.
-	stormWindow = 1200
+	// stormWindow is how many events of an application may be on their way: enough to keep every process busy, few enough
+	// to drain at once.
+	stormWindow = 600
 	// stormBatch is how many events a request publishes at most.
 	stormBatch      = 100
 	stormPublishers = 4
@@ -47,12 +48,12 @@ func newStorm(t *testing.T, d *deployment, events int) *storm {
 	t.Helper()
 	s := &storm{d: d, dice: dice(t), receiver: newReceiver(t), events: events, kills: map[string]int{}}
 	for _, o := range []loadOf{
-		{subscriptions: 8}, {subscriptions: 8}, {subscriptions: 6, ordering: "fifo"}, {subscriptions: 6, ordering: "fifo"},
+		{subscriptions: 8}, {subscriptions: 8}, {subscriptions: 16, ordering: "fifo"}, {subscriptions: 16, ordering: "fifo"},
 	} {
 		o.receiver = s.receiver
 		s.loads = append(s.loads, newLoad(t, d, o))
 	}
-	s.next = make([]atomic.Int64, len(s.loads))
+	s.next, s.accepted = make([]atomic.Int64, len(s.loads)), make([]atomic.Int64, len(s.loads))
 	s.receiver.behaves(flaky(rand.New(rand.NewPCG(seed(), 1))))
 	return s
 }
@@ -80,26 +81,41 @@ func (s *storm) publish(ctx context.Context, stop <-chan struct{}) error {
 func (s *storm) enough(stop <-chan struct{}) bool {
 	select {
 	case <-stop:
-		return s.accepted.Load() >= int64(s.events)
+		return s.total() >= s.events
 	default:
 		return false
 	}
 }
 
-// publishSome publishes one batch of one application, or a single event, once there is room.
-func (s *storm) publishSome(ctx context.Context, own *rand.Rand) error {
+func (s *storm) total() int {
+	sum := 0
+	for i := range s.accepted {
+		sum += int(s.accepted[i].Load())
+	}
+	return sum
+}
+
+// room is an application that has room for more, by the dice.
+func (s *storm) room(ctx context.Context, own *rand.Rand) (int, error) {
 	for {
-		_, delivered, _ := s.receiver.counts()
-		if int(s.accepted.Load())-delivered < stormWindow {
-			break
+		at := own.IntN(len(s.loads))
+		if int(s.accepted[at].Load())-s.receiver.deliveredOf(s.loads[at].app) < stormWindow {
+			return at, nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("nothing is delivered any more: %w", ctx.Err())
-		case <-time.After(10 * time.Millisecond):
+			return 0, fmt.Errorf("nothing is delivered any more: %w", ctx.Err())
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	at := own.IntN(len(s.loads))
+}
+
+// publishSome publishes one batch of one application, or a single event, once there is room.
+func (s *storm) publishSome(ctx context.Context, own *rand.Rand) error {
+	at, err := s.room(ctx, own)
+	if err != nil {
+		return err
+	}
 	l := s.loads[at]
 	count := 1
 	if own.IntN(10) > 0 {
@@ -110,14 +126,13 @@ func (s *storm) publishSome(ctx context.Context, own *rand.Rand) error {
 		kinds[i] = kind(own.IntN(len(l.secrets)))
 	}
 	first := int(s.next[at].Add(int64(count))) - count
-	var err error
 	if count == 1 {
 		_, err = l.publisher.publish(ctx, first, kinds[0])
 	} else {
 		err = l.publisher.batch(ctx, first, kinds)
 	}
 	if err == nil {
-		s.accepted.Add(int64(count))
+		s.accepted[at].Add(int64(count))
 	}
 	return err
 }
@@ -149,7 +164,7 @@ func (s *storm) rage(t *testing.T, kills int, every time.Duration) {
 		require.NoError(t, v.restart())
 		if n%10 == 9 {
 			_, delivered, _ := s.receiver.counts()
-			t.Logf("%s: %d kills, %d accepted, %d delivered", time.Since(s.began).Round(time.Second), n+1, s.accepted.Load(), delivered)
+			t.Logf("%s: %d kills, %d accepted, %d delivered", time.Since(s.began).Round(time.Second), n+1, s.total(), delivered)
 		}
 		<-time.After(time.Until(next))
 	}
@@ -168,7 +183,7 @@ func (s *storm) blow(t *testing.T, kills int, every time.Duration) {
 	close(stop)
 	require.NoError(t, <-published)
 	took := time.Since(s.began)
-	drained := s.receiver.awaitDelivered(t, int(s.accepted.Load()), 5*time.Minute)
+	drained := s.receiver.awaitDelivered(t, s.total(), 5*time.Minute)
 	s.judge(t, took, drained)
 }
 

@@ -68,7 +68,7 @@ var errOrdered = errors.New("ordered invocations")
 // query; where one is, Postgres begins anew with its key locked.
 func (s *Store) round(ctx context.Context, owner string, ids []string, decide func(*round) error) error {
 	run := func(ordered bool) error {
-		return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		return s.writeClaim(ctx, func(tx *gorm.DB) error {
 			r, err := s.newRound(tx, owner, ids, ordered)
 			if err != nil {
 				return err
@@ -90,7 +90,7 @@ type round struct {
 	now        time.Time
 	owner      string
 	candidates []candidate
-	alive      map[string]bool // nil until somebody holds a claim
+	alive      map[string]time.Time // nil until somebody holds a claim
 	events     map[string]*models.Event
 	// keys are the ordering keys of the candidates, locked.
 	keys map[string]*orderingKey
@@ -166,6 +166,7 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 	err := r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
 		" overdue = 0, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
 		token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
+	noteToken(r.tx, token)
 	failpoint.Hit("claim-stored")
 	return err
 }

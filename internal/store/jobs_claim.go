@@ -20,7 +20,7 @@ func (s *Store) ClaimJob(ctx context.Context, owner, id string) (*models.JobStep
 		return nil, translate(err)
 	}
 	var step *models.JobStep
-	err = s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+	err = s.writeClaim(ctx, func(tx *gorm.DB) error {
 		job, err := s.lockJob(tx, id)
 		if err != nil {
 			return err

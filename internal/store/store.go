@@ -51,6 +51,8 @@ type Store struct {
 	relaxed bool
 	keyring *secret.Keyring
 	now     func() time.Time
+	// lost are claims that nobody here knows to have made.
+	lost lostClaims
 	// closing ends what runs in the background.
 	closing context.CancelFunc
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
@@ -205,9 +207,16 @@ func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 }
 
 // writeRelaxed is write without waiting for the disk: a power cut may take the newest of these back, never part of
-// one. For what the next pass finds again: claims, leases, heartbeats.
+// one. For what the next pass finds again: leases, heartbeats.
 func (s *Store) writeRelaxed(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	return s.transact(ctx, false, fn)
+}
+
+// writeClaim is write for claims. A claim is all there is to tell that the receiver may have got a request, so on
+// Postgres, where a crash of the server takes back what did not wait for the disk, it does. On SQLite only a power cut
+// can, which takes the sending process too.
+func (s *Store) writeClaim(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	return s.transact(ctx, s.postgres(), fn)
 }
 
 // deadlockRetries is how often a transaction is run anew after the database broke a deadlock by taking it back.
@@ -237,15 +246,19 @@ func (s *Store) transactOnce(ctx context.Context, durable bool, fn func(tx *gorm
 			return translate(err)
 		}
 	}
-	db := s.db.WithContext(ctx)
-	return translate(db.Transaction(func(tx *gorm.DB) error {
+	ctx, tokens := withTokens(ctx)
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if !durable && s.postgres() {
 			if err := tx.Exec("SET LOCAL synchronous_commit = off").Error; err != nil {
 				return err
 			}
 		}
 		return fn(tx)
-	}))
+	})
+	if err != nil {
+		s.lost.add(*tokens, s.now())
+	}
+	return translate(err)
 }
 
 // setDurable makes SQLite's write connection wait for the disk, or not, where that is not so already. The caller

@@ -43,13 +43,16 @@ func (s *Store) RetireWorker(ctx context.Context, id string) error {
 	})
 }
 
-// alive reads the workers whose claims live.
-func (s *Store) alive(tx *gorm.DB) (map[string]bool, error) {
-	var ids []string
-	err := tx.Raw("SELECT id FROM workers WHERE renewed_at > ?", micros(s.now().Add(-Lease))).Scan(&ids).Error
-	live := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		live[id] = true
+// alive reads the workers whose claims live, and until when they do unless they are renewed.
+func (s *Store) alive(tx *gorm.DB) (map[string]time.Time, error) {
+	var rows []struct {
+		ID        string
+		RenewedAt int64
+	}
+	err := tx.Raw("SELECT id, renewed_at FROM workers WHERE renewed_at > ?", micros(s.now().Add(-Lease))).Scan(&rows).Error
+	live := make(map[string]time.Time, len(rows))
+	for _, row := range rows {
+		live[row.ID] = fromMicros(row.RenewedAt).Add(Lease)
 	}
 	return live, err
 }
