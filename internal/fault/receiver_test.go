@@ -28,8 +28,8 @@ type request struct {
 	sum  [sha256.Size]byte
 	// status is what was answered; 0 = the connection was dropped, or is still held.
 	status int
-	// forged is set where the signature does not fit.
-	forged bool
+	// forged is set where the signature does not fit, cut where the sender was gone before it had its answer.
+	forged, cut bool
 }
 
 // behaviour is what a receiver does with a request.
@@ -139,6 +139,7 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 		select {
 		case <-r.letGo:
 		case <-req.Context().Done():
+			r.noteCut(line)
 			panic(http.ErrAbortHandler)
 		}
 	}
@@ -196,6 +197,30 @@ func (r *receiver) deliveredOf(application string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.applications[application]
+}
+
+func (r *receiver) noteCut(line int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ledger[line].cut = true
+}
+
+// cuts are how many requests were cut while they were held, and how many of their deliveries came again since.
+func (r *receiver) cuts() (cut, again int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, lines := range r.arrived {
+		for n, line := range lines {
+			if !r.ledger[line].cut {
+				continue
+			}
+			cut++
+			if n < len(lines)-1 {
+				again++
+			}
+		}
+	}
+	return cut, again
 }
 
 func success(status int) bool { return status/100 == 2 }

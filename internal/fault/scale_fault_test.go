@@ -9,3 +9,6 @@ const scaled = time.Minute
 
 // The size of a storm on each of its two deployments: how many events at least, and how many kills.
 const stormEvents, stormKillsCluster, stormKillsEmbedded = 50_000, 140, 60
+
+// recoveries is how often each process is killed to measure how soon all is well again.
+const recoveries = 5

@@ -48,7 +48,8 @@ func newStorm(t *testing.T, d *deployment, events int) *storm {
 	t.Helper()
 	s := &storm{d: d, dice: dice(t), receiver: newReceiver(t), events: events, kills: map[string]int{}}
 	for _, o := range []loadOf{
-		{subscriptions: 8}, {subscriptions: 8}, {subscriptions: 16, ordering: "fifo"}, {subscriptions: 16, ordering: "fifo"},
+		{subscriptions: 8}, {subscriptions: 8},
+		{subscriptions: 16, ordering: "fifo"}, {subscriptions: 16, ordering: "fifo"}, {subscriptions: 16, ordering: "fifo"},
 	} {
 		o.receiver = s.receiver
 		s.loads = append(s.loads, newLoad(t, d, o))
@@ -149,11 +150,11 @@ func (s *storm) victims() []victim {
 	return list
 }
 
-// rage kills a random process again and again and starts it anew at once.
+// rage kills a random process again and again and starts it anew at once, until enough were killed and accepted.
 func (s *storm) rage(t *testing.T, kills int, every time.Duration) {
 	t.Helper()
 	victims := s.victims()
-	for n := range kills {
+	for n := 0; n < kills || s.total() < s.events; n++ {
 		next := time.Now().Add(every + time.Duration(s.dice.IntN(200)-100)*every/1000)
 		for _, p := range s.d.processes() {
 			require.True(t, p.runs(), "%s has ended by itself; the end of its log:\n%s", p.name, p.tail())
