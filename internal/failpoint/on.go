@@ -66,3 +66,31 @@ func Hit(name string) {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // the signal is on its way
 }
+
+// EnvClock names the variable by which the process's clock is ahead, as a duration; a negative one is behind.
+const EnvClock = "POSTHORN_FAILPOINT_CLOCK"
+
+//nolint:gochecknoglobals // as armed
+var ahead = sync.OnceValue(func() time.Duration {
+	text := os.Getenv(EnvClock)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+})
+
+// Now is the machine's clock, set wrong as the environment says.
+func Now() time.Time { return time.Now().Add(ahead()) }
+
+// EnvPages names the variable that bounds a SQLite file, in pages: a disk that is full without one to fill.
+const EnvPages = "POSTHORN_FAILPOINT_PAGES"
+
+// Pages is that bound; 0 = none.
+func Pages() int {
+	n, _ := strconv.Atoi(os.Getenv(EnvPages)) // 0 where it is not set
+	return n
+}

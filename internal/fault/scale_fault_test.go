@@ -12,3 +12,6 @@ const stormEvents, stormKillsCluster, stormKillsEmbedded = 50_000, 140, 60
 
 // recoveries is how often each process is killed to measure how soon all is well again.
 const recoveries = 5
+
+// sqliteKills is how often a process that writes to SQLite is killed.
+const sqliteKills = 200

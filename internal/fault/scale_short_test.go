@@ -12,3 +12,6 @@ const stormEvents, stormKillsCluster, stormKillsEmbedded = 600, 3, 2
 
 // recoveries is how often each process is killed to measure how soon all is well again.
 const recoveries = 1
+
+// sqliteKills is how often a process that writes to SQLite is killed.
+const sqliteKills = 15

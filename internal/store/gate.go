@@ -126,7 +126,7 @@ func (r *round) held(c *candidate) (bool, error) {
 	}
 	if r.alive == nil {
 		var err error
-		if r.alive, err = r.store.alive(r.tx); err != nil {
+		if r.alive, err = r.store.alive(r.tx, r.owner); err != nil {
 			return false, err
 		}
 	}

@@ -119,7 +119,7 @@ func (r *jobRound) save(before *models.Job) error {
 
 // budget is how many redeliveries may start now.
 func (r *jobRound) budget() (int, error) {
-	live, err := r.store.alive(r.tx)
+	live, err := r.store.alive(r.tx, r.owner)
 	if err != nil {
 		return 0, err
 	}

@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/stmtcache"
 	"github.com/posthorn/posthorn/migrations"
@@ -52,7 +53,8 @@ type Store struct {
 	keyring *secret.Keyring
 	now     func() time.Time
 	// lost are claims that nobody here knows to have made.
-	lost lostClaims
+	lost  lostClaims
+	touch touch
 	// closing ends what runs in the background.
 	closing context.CancelFunc
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
@@ -62,7 +64,7 @@ type Store struct {
 
 // Open connects to the database. It does not touch the schema: see Migrate.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	return open(ctx, o, time.Now)
+	return open(ctx, o, failpoint.Now)
 }
 
 // open is Open on a machine whose clock is local.
@@ -149,6 +151,9 @@ func sqliteDSN(path, txlock string) string {
 			"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(ON)",
 			"cache_size(-32768)", "temp_store(MEMORY)", "mmap_size(268435456)", "journal_size_limit(67108864)",
 		},
+	}
+	if pages := failpoint.Pages(); pages > 0 {
+		query.Add("_pragma", fmt.Sprintf("max_page_count(%d)", pages))
 	}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query.Encode()
 }

@@ -165,6 +165,18 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	return execute(ctx, s.URL("postgres"), "CREATE DATABASE "+name)
 }
 
+// ReadOnly makes every new transaction read-only, or writing again: what services do whose disk fills up.
+func (s *Server) ReadOnly(ctx context.Context, on bool) error {
+	for _, statement := range []string{
+		fmt.Sprintf("ALTER SYSTEM SET default_transaction_read_only = %t", on), "SELECT pg_reload_conf()",
+	} {
+		if err := execute(ctx, s.URL("postgres"), statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Kill ends the postmaster by SIGKILL, and with it, as they notice, its processes: what was not committed is gone.
 func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
 
