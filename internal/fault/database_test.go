@@ -1,7 +1,6 @@
 package fault_test
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -54,81 +53,6 @@ func queuedLoads(t *testing.T, d *deployment) []*load {
 	t.Helper()
 	unordered := newLoad(t, d, loadOf{subscriptions: 4})
 	return []*load{unordered, newLoad(t, d, loadOf{subscriptions: 4, ordering: "fifo"})}
-}
-
-func TestF10_ConnectionsToTheDatabaseCut(t *testing.T) {
-	d := cluster(t)
-	const events, cuts = 50, 10
-	loads := queuedLoads(t, d)
-	dice := dice(t)
-	before := d.toPostgres.cuts.Load()
-	var publishing sync.WaitGroup
-	for _, l := range loads {
-		for n := range 4 {
-			publishing.Go(func() { l.publisher.many(t, n*events, events, 2, kind(n)) })
-		}
-	}
-	for range cuts {
-		<-time.After(time.Duration(50+dice.IntN(100)) * time.Millisecond)
-		d.toPostgres.truncate(int64(dice.IntN(2000))) // in the middle of an answer, of a commit's as of any
-		<-time.After(time.Duration(50+dice.IntN(100)) * time.Millisecond)
-		d.toPostgres.cut()
-	}
-	d.toPostgres.heal()
-	publishing.Wait()
-	require.Greater(t, d.toPostgres.cuts.Load()-before, int64(cuts), "the fault did not fire")
-	for _, l := range loads {
-		took := l.receiver.awaitDelivered(t, 4*events, patience)
-		require.Less(t, took, 30*time.Second, "something waits for a claim that nobody has")
-		l.check(t)
-		t.Logf("drained in %s", took.Round(time.Millisecond))
-	}
-	t.Logf("%d connections were cut", d.toPostgres.cuts.Load()-before)
-}
-
-func TestF11_DatabaseDownWhileRetriesAreDue(t *testing.T) {
-	d := cluster(t)
-	const events = 30
-	l := newLoad(t, d, loadOf{interval: time.Second, attempts: 4, timeout: "60s"})
-	l.receiver.behaves(func(_ delivery, before int) behaviour {
-		return behaviour{status: map[bool]int{true: 503, false: 200}[before < 2], hold: before == 1}
-	})
-	l.publisher.many(t, 0, events, 4, kind(0))
-	l.receiver.awaitHeld(t, events/3) // some retries are in flight, others are due
-	require.NoError(t, d.postgres.Kill())
-	<-time.After(outageOf(5*time.Minute) / 2)
-	l.receiver.release() // what was in flight ends while nothing can be written down
-	<-time.After(max(5*time.Second, outageOf(5*time.Minute)/2))
-	require.NoError(t, d.postgres.Start())
-	l.receiver.awaitDelivered(t, events, patience)
-	f := l.check(t)
-	require.Zero(t, f.interrupted, "no worker died, so no attempt was interrupted")
-	require.Zero(t, f.duplicates)
-	require.Equal(t, 3*events, f.requests, "the outage used up attempts")
-}
-
-func TestF13_DatabaseThatTakesNoWrites(t *testing.T) {
-	d := cluster(t)
-	l := newLoad(t, d, loadOf{})
-	l.publisher.many(t, 0, 10, 2, kind(0))
-	require.NoError(t, d.postgres.ReadOnly(t.Context(), true))
-	t.Cleanup(func() { _ = d.postgres.ReadOnly(context.Background(), false) }) //nolint:usetesting // the test's has ended
-	require.Eventually(t, func() bool { return l.refusedOnce(t) }, patience, 20*time.Millisecond, "the fault did not fire")
-	for range 20 {
-		require.True(t, l.refusedOnce(t), "202 while nothing can be written")
-	}
-	require.NoError(t, d.postgres.ReadOnly(t.Context(), false))
-	l.publisher.many(t, 10, 10, 2, kind(0))
-	l.receiver.awaitDelivered(t, 20, patience)
-	l.check(t)
-}
-
-// refusedOnce publishes an event of no kind and reports whether the answer was 503 with Retry-After.
-func (l *load) refusedOnce(t *testing.T) bool {
-	t.Helper()
-	a, err := l.d.client.ask(t.Context(), http.MethodPost, "/v1/applications/"+l.app+"/events", []byte(`{"type":"none","payload":{}}`))
-	require.NoError(t, err)
-	return a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
 }
 
 func TestF13_DiskFull(t *testing.T) {

@@ -20,6 +20,9 @@ func outageOf(inFull time.Duration) time.Duration {
 	if full() {
 		return inFull
 	}
+	if given, err := time.ParseDuration(os.Getenv("POSTHORN_FAULT_OUTAGE")); err == nil {
+		return min(inFull, given)
+	}
 	return min(inFull, scaled)
 }
 

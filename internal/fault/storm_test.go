@@ -48,8 +48,11 @@ func newStorm(t *testing.T, d *deployment, events int) *storm {
 	t.Helper()
 	s := &storm{d: d, dice: dice(t), receiver: newReceiver(t), events: events, kills: map[string]int{}}
 	for _, o := range []loadOf{
-		{subscriptions: 8}, {subscriptions: 8},
-		{subscriptions: 16, ordering: "fifo"}, {subscriptions: 16, ordering: "fifo"}, {subscriptions: 16, ordering: "fifo"},
+		{subscriptions: 8},
+		{subscriptions: 8},
+		{subscriptions: 16, ordering: "fifo"},
+		{subscriptions: 16, ordering: "fifo"},
+		{subscriptions: 16, ordering: "fifo"},
 	} {
 		o.receiver = s.receiver
 		s.loads = append(s.loads, newLoad(t, d, o))

@@ -2,7 +2,6 @@ package fault_test
 
 import (
 	"net/http"
-	"syscall"
 	"testing"
 	"time"
 
@@ -73,53 +72,4 @@ func TestF08_SIGTERMDuringDeliveries(t *testing.T) {
 		require.Equal(t, events, f.requests)
 		t.Logf("%d in flight, stopped in %s", requests-delivered, took.Round(time.Millisecond))
 	})
-}
-
-func TestF06_EveryWorkerKilledUnderLoad(t *testing.T) {
-	d := cluster(t)
-	l := newLoad(t, d, loadOf{})
-	l.receiver.behaves(flaky(dice(t)))
-	l.publisher.many(t, 0, 50, 8, kind(0))
-	for _, worker := range d.workers {
-		require.NoError(t, worker.kill())
-	}
-	down := time.Now()
-	n := 50
-	for ; time.Since(down) < outageOf(time.Minute); n += 10 {
-		l.publisher.many(t, n, 10, 4, kind(0))
-		<-time.After(200 * time.Millisecond)
-	}
-	require.Zero(t, l.publisher.unsure, "the API needs no worker")
-	require.Less(t, l.publisher.slowest, 5*time.Second)
-	d.mend(t)
-	took := l.receiver.awaitDelivered(t, n, patience+outageOf(time.Minute))
-	l.check(t)
-	t.Logf("%d events published in the outage, drained in %s", n-50, took.Round(time.Millisecond))
-}
-
-func TestF09_AStoppedWorkerReturns(t *testing.T) {
-	d := cluster(t)
-	l := newLoad(t, d, loadOf{timeout: "30s"})
-	l.receiver.behaves(holdFirst)
-	zombie, heir := d.oneSender(t)
-	published, err := l.publisher.publish(t.Context(), 0, kind(0))
-	require.NoError(t, err)
-	l.receiver.awaitHeld(t, 1)
-	require.NoError(t, zombie.signal(syscall.SIGSTOP))
-	require.NoError(t, d.run(heir))
-	stopped := time.Now()
-	l.receiver.awaitDelivered(t, 1, patience)
-	l.ended(t)
-	<-time.After(outageOf(time.Minute) - time.Since(stopped))
-	l.receiver.release() // the zombie's own request is answered 200 at last
-	require.NoError(t, zombie.signal(syscall.SIGCONT))
-	require.Eventually(t, func() bool {
-		has, err := zombie.logHas("kept=false")
-		return err == nil && has
-	}, patience, 50*time.Millisecond, "the zombie did not come back with its answer")
-
-	f := l.check(t)
-	require.Equal(t, 1, f.interrupted)
-	log := list[attempt](t, d.client, "/v1/invocations/"+published.Invocations[0].ID+"/logs?limit=500")
-	require.Len(t, log, 2, "the late answer is not counted again: %+v", log)
 }
