@@ -11,7 +11,7 @@ const scaled = time.Minute
 const stormEvents, stormKillsCluster, stormKillsEmbedded = 50_000, 140, 60
 
 // recoveries is how often each process is killed to measure how soon all is well again.
-const recoveries = 5
+const recoveries = 3
 
 // sqliteKills is how often a process that writes to SQLite is killed.
 const sqliteKills = 200

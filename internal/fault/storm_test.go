@@ -242,11 +242,11 @@ func (s *storm) table(f findings, took, drained time.Duration) string {
 func TestF07_StormCluster(t *testing.T) {
 	d := deploy(t, shape{apis: 2, workers: 2, logLevel: "info"})
 	s := newStorm(t, d, number(t, "POSTHORN_FAULT_STORM_EVENTS", stormEvents))
-	s.blow(t, number(t, "POSTHORN_FAULT_STORM_KILLS", stormKillsCluster), 4*time.Second)
+	s.blow(t, number(t, "POSTHORN_FAULT_STORM_KILLS", stormKillsCluster), 3500*time.Millisecond)
 }
 
 func TestF07_StormEmbedded(t *testing.T) {
 	d := deploy(t, shape{logLevel: "info"})
 	s := newStorm(t, d, number(t, "POSTHORN_FAULT_STORM_EVENTS", stormEvents))
-	s.blow(t, number(t, "POSTHORN_FAULT_STORM_KILLS", stormKillsEmbedded), 6*time.Second)
+	s.blow(t, number(t, "POSTHORN_FAULT_STORM_KILLS", stormKillsEmbedded), 5500*time.Millisecond)
 }

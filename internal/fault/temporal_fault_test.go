@@ -24,9 +24,11 @@ func TestF16_TemporalUnreachable(t *testing.T) {
 	}
 	require.Zero(t, l.publisher.unsure, "publishing needs no Temporal")
 	require.Less(t, l.publisher.slowest, 5*time.Second)
-	depth, waits := d.waiting(t)
-	require.Positive(t, depth, "the metrics do not tell that nothing is dispatched")
-	require.Positive(t, waits)
+	var depth, age float64
+	require.Eventually(t, func() bool { // they are read every 15 s
+		depth, age = d.waiting(t)
+		return depth > 0 && age > 0
+	}, patience, time.Second, "the metrics do not tell that nothing is dispatched")
 	_, delivered, _ := l.receiver.counts()
 	require.Less(t, delivered, n, "the fault did not fire")
 	d.toTemporal.heal()
