@@ -58,9 +58,15 @@ test-long: ## run the tests whose full size takes minutes
 	$(GO) test -tags long -run _Long_ -v -timeout 20m $(ARGS) ./internal/app
 	POSTHORN_TEST_LONG=1 $(GO) test -run '/order' -v -timeout 40m $(ARGS) ./internal/store
 
-# Real processes, killed every two seconds or left with a dead receiver; about 20 minutes.
+# docs/reliability.md says what it shows, and which variables change it.
 .PHONY: fault
-fault: ## kill processes and receivers under load, and check that no queue loses its order
+fault: ## end, cut and slow down real processes under load and check that nothing is lost; half an hour on two cores
+	@scripts/postgres.sh
+	$(GO) test -tags fault -v -count 1 -timeout 120m $(ARGS) ./internal/fault
+
+# Processes killed every two seconds, or left with a dead receiver; about 20 minutes.
+.PHONY: fault-order
+fault-order: ## kill processes and receivers under FIFO load, and check that no queue loses its order
 	@scripts/postgres.sh
 	$(GO) test -tags fault -run TestFault -v -timeout 60m $(ARGS) ./internal/app
 

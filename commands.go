@@ -50,6 +50,22 @@ func (workerCmd) Run(ctx context.Context, cfg *config.Config, logger *slog.Logge
 	return serve(ctx, cfg, app.Roles{Worker: true}, logger, nil)
 }
 
+type temporalCmd struct{}
+
+// Run runs a Temporal server until it is asked to stop.
+func (temporalCmd) Run(ctx context.Context, cfg *config.Config, logger *slog.Logger) error {
+	collectLessOften()
+	server, err := app.StartTemporal(ctx, *cfg, logger)
+	if err != nil {
+		return err
+	}
+	logger.InfoContext(ctx, "temporal is running", "address", server.Address, "ui", orNone(server.UIURL))
+	<-ctx.Done()
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return server.Stop(ending)
+}
+
 // serve starts the process's parts, runs them until ctx ends, and stops them.
 func serve(ctx context.Context, cfg *config.Config, roles app.Roles, logger *slog.Logger, started func(*app.App)) error {
 	a, err := app.Start(ctx, *cfg, roles, version, logger)

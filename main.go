@@ -27,6 +27,7 @@ type cli struct {
 	API      apiCmd      `cmd:"" name:"api" help:"The API of a production deployment."`
 	Worker   workerCmd   `cmd:"" help:"A worker of a production deployment: dispatches and delivers."`
 	Health   healthCmd   `cmd:"" help:"Ask a running process whether it is ready; for the health checks of containers."`
+	Temporal temporalCmd `cmd:"" help:"The embedded Temporal server and its web UI alone, for an api and a worker under development."`
 	Migrate  migrateCmd  `cmd:"" help:"The database schema, and Temporal's search attributes."`
 	Keys     keysCmd     `cmd:"" help:"API keys."`
 	Secrets  secretsCmd  `cmd:"" help:"Secrets at rest."`

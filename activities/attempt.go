@@ -28,7 +28,7 @@ const (
 // How Attempt shows Temporal that it is alive: an HTTP request that hangs looks like a dead worker otherwise.
 const (
 	// HeartbeatTimeout is after how long without a heartbeat Temporal gives the activity to another worker.
-	HeartbeatTimeout  = 4 * time.Second
+	HeartbeatTimeout  = 3 * time.Second
 	heartbeatInterval = time.Second
 )
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -86,7 +87,9 @@ func (a *Activities) launch(ctx context.Context, claim *models.Claim, c course) 
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		defer a.flights.land(fl)
+		failpoint.Hit("claim-committed")
 		fl.settlement = claim.Settle(a.send(ctx, claim))
+		failpoint.Hit("attempt-sent")
 		c.apply(&fl.settlement, a.Owner, a.Now())
 		a.note(fl, a.settle(ctx, fl.settlement))
 		if fl.gate != nil && fl.gate.Verdict == models.VerdictGranted {

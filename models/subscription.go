@@ -151,4 +151,7 @@ type Queues struct {
 	Depth int
 	// HeadAge is how long ago the oldest head was accepted; 0 = there is none.
 	HeadAge time.Duration
+	// Undispatched is how many invocations are due to be handed to Temporal, UndispatchedAge since when the oldest is.
+	Undispatched    int
+	UndispatchedAge time.Duration
 }

@@ -31,6 +31,9 @@ const (
 	// machine that is only busy, and then runs local activities again.
 	deadlockTimeout = 10 * time.Second
 	pollers         = 8
+	// stickyTimeout is how long a workflow task waits for the worker that has the workflow in memory, which may be dead,
+	// before any may take it. The SDK's default of 5 s would be past what a recovery may take.
+	stickyTimeout = 2 * time.Second
 )
 
 // New makes a worker on the client's namespace. The dispatcher must start workflows with the same client, or eager
@@ -42,6 +45,7 @@ func New(c client.Client, a *activities.Activities, o Options) sdkworker.Worker 
 		MaxConcurrentActivityExecutionSize:      orDefault(o.Activities, defaultConcurrency),
 		MaxConcurrentWorkflowTaskPollers:        pollers,
 		MaxConcurrentActivityTaskPollers:        pollers,
+		StickyScheduleToStartTimeout:            stickyTimeout,
 		WorkerStopTimeout:                       orDefault(o.StopTimeout, defaultStopTimeout),
 		DeadlockDetectionTimeout:                deadlockTimeout,
 	})

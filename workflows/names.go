@@ -62,7 +62,7 @@ type CancelSignal struct {
 
 // WorkflowTaskTimeout is how soon Temporal gives a workflow task, local activity included, to another worker when
 // the one that has it was killed.
-const WorkflowTaskTimeout = 4 * time.Second
+const WorkflowTaskTimeout = 3 * time.Second
 
 // InvocationsPerWorkflow bounds the ids of one workflow. Measured: the cost of an id rises with the square of their
 // number, and a keyword list over 2,048 bytes (55 ids) refuses the start.

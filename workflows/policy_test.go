@@ -178,6 +178,6 @@ func TestActivitiesRetryOurOwnFaultsEachSecondAndForEver(t *testing.T) {
 	options := w.options[0]
 	require.Equal(t, &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1}, options.RetryPolicy)
 	require.Equal(t, 65*time.Second, options.StartToCloseTimeout)
-	require.Equal(t, 4*time.Second, options.HeartbeatTimeout)
+	require.Equal(t, 3*time.Second, options.HeartbeatTimeout)
 	require.Zero(t, options.ScheduleToCloseTimeout)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -36,8 +37,14 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.url, err = a.serve(ctx, "api", a.cfg.Listen, "--listen (POSTHORN_LISTEN)", handler)
-	return err
+	drain := &drainingHandler{Handler: handler}
+	if a.url, err = a.serve(ctx, "api", a.cfg.Listen, "--listen (POSTHORN_LISTEN)", drain); err != nil {
+		return err
+	}
+	if !a.roles.Embedded { // which has nobody to take over
+		a.onStop("clients of the api", drain.leave)
+	}
+	return nil
 }
 
 // startProbes serves /healthz, /readyz and /metrics of a process without an API, where it is to. That is before
@@ -71,6 +78,38 @@ func (a *App) serve(ctx context.Context, name, address, setting string, handler 
 
 func (a *App) metricsHandler() http.Handler {
 	return promhttp.HandlerFor(a.metrics.Registry(), promhttp.HandlerOpts{})
+}
+
+// drainTime is how long an API that stops goes on answering, so that clients and load balancers go elsewhere before
+// its port closes.
+const drainTime = time.Second
+
+// drainingHandler takes a process out of service: it is not ready any more, and each answer is its connection's last.
+// A connection that is closed while it is idle may be chosen for a request in the same moment, which is then lost.
+type drainingHandler struct {
+	http.Handler
+	leaving atomic.Bool
+}
+
+func (d *drainingHandler) leave(ctx context.Context) error {
+	d.leaving.Store(true)
+	select {
+	case <-ctx.Done():
+	case <-time.After(drainTime):
+	}
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (d *drainingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.leaving.Load() {
+		w.Header().Set("Connection", "close")
+		if r.URL.Path == "/readyz" {
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+			return
+		}
+	}
+	d.Handler.ServeHTTP(w, r)
 }
 
 func (a *App) apiDependencies() (api.Dependencies, error) {

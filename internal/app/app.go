@@ -14,6 +14,7 @@ import (
 	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/internal/delivery"
 	"github.com/posthorn/posthorn/internal/egress"
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/internal/secret"
@@ -160,9 +161,9 @@ func (a *App) buildParts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.resolver = ingest.NewResolver(registry, a.store, time.Now)
+	a.resolver = ingest.NewResolver(registry, a.store, failpoint.Now)
 	a.metrics = observe.NewMetrics(a.logger)
-	a.metrics.WatchQueues(a.store.Queues, time.Now)
+	a.metrics.WatchQueues(a.store.Queues, failpoint.Now)
 	guard, err := egressConfig(a.cfg, a.roles)
 	if err != nil {
 		return err

@@ -77,7 +77,7 @@ func (w *world) goesRound() int {
 	return result.Removed
 }
 
-func TestRetentionRemovesWhatEndedAndKeepsWhatIsOpen(t *testing.T) {
+func TestF51_RetentionRemovesWhatEndedAndKeepsWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases(t) {
 		t.Run(name, func(t *testing.T) {

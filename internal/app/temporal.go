@@ -30,6 +30,14 @@ type temporalParts struct {
 	missing []string
 }
 
+// Temporal is a Temporal server that StartTemporal started.
+type Temporal struct {
+	// Address is where it answers by gRPC, UIURL its web UI's; "" = off.
+	Address, UIURL string
+	// Stop ends it within ctx.
+	Stop func(ctx context.Context) error
+}
+
 // redialAfter is how long to wait for a Temporal server that is not there yet.
 const redialAfter = time.Second
 

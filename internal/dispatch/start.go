@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/workflows"
 )
@@ -35,6 +36,7 @@ func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
 		return 0, 0
 	}
 	d.lined = d.lined || slices.ContainsFunc(rows, func(row models.Dispatch) bool { return row.Lined })
+	failpoint.Hit("dispatch-taken")
 	return len(rows), d.mark(ctx, d.startAll(ctx, rows))
 }
 
@@ -106,6 +108,7 @@ func (d *Dispatcher) start(ctx context.Context, g group) error {
 	options := d.options(g)
 	in := workflows.DeliverInput{Invocations: g.ids(), Unsearchable: d.unsearchable}
 	_, err := d.temporal.ExecuteWorkflow(ctx, options, workflows.DeliverName, in)
+	failpoint.Hit("dispatch-started")
 	if _, running := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); !running {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/internal/filter"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
@@ -98,6 +99,7 @@ func (in *Ingest) Accept(
 	if err := in.Store.Accept(ctx, app.ID, batch); err != nil {
 		return nil, err
 	}
+	failpoint.Hit("accept-committed")
 	for _, a := range batch {
 		if a.Err == nil {
 			in.Observer.Accepted(a.Duplicate)
@@ -108,5 +110,6 @@ func (in *Ingest) Accept(
 	} else {
 		in.Wake()
 	}
+	failpoint.Hit("accept-answering")
 	return batch, nil
 }

@@ -25,6 +25,9 @@ type queues struct {
 	logger *slog.Logger
 	depth  *prometheus.Desc
 	age    *prometheus.Desc
+	// undispatched and undispatchedAge tell of rows that no workflow has yet.
+	undispatched    *prometheus.Desc
+	undispatchedAge *prometheus.Desc
 
 	mu    sync.Mutex
 	last  models.Queues
@@ -32,14 +35,18 @@ type queues struct {
 	until time.Time
 }
 
-// WatchQueues adds the depth of the FIFO queues and the age of their oldest head to the metrics, as read answers. It
-// is asked at most every 15 s. Every process of a deployment shows the same numbers: take one, not their sum.
+// WatchQueues adds to the metrics, as read answers, the depth of the FIFO queues, the age of their oldest head, and the
+// same of what waits for the dispatcher. It is asked at most every 15 s. Every process of a deployment shows the same
+// numbers: take one, not their sum.
 func (m *Metrics) WatchQueues(read func(context.Context) (models.Queues, error), now func() time.Time) {
 	m.registry.MustRegister(&queues{
 		read: read, now: now, logger: m.logger,
 		depth: prometheus.NewDesc("posthorn_queue_depth", "Invocations that wait in FIFO queues behind a head.", nil, nil),
 		age: prometheus.NewDesc("posthorn_queue_head_age_seconds",
 			"Since the oldest head of a FIFO queue was accepted; 0 when there is none.", nil, nil),
+		undispatched: prometheus.NewDesc("posthorn_undispatched", "Invocations that are due to be handed to Temporal.", nil, nil),
+		undispatchedAge: prometheus.NewDesc("posthorn_undispatched_age_seconds",
+			"Since the oldest of those became due; 0 when there is none.", nil, nil),
 	})
 }
 
@@ -47,6 +54,8 @@ func (m *Metrics) WatchQueues(read func(context.Context) (models.Queues, error),
 func (q *queues) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- q.depth
 	descriptions <- q.age
+	descriptions <- q.undispatched
+	descriptions <- q.undispatchedAge
 }
 
 // Collect implements prometheus.Collector.
@@ -56,6 +65,8 @@ func (q *queues) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	metrics <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(last.Depth))
+	metrics <- prometheus.MustNewConstMetric(q.undispatched, prometheus.GaugeValue, float64(last.Undispatched))
+	metrics <- prometheus.MustNewConstMetric(q.undispatchedAge, prometheus.GaugeValue, last.UndispatchedAge.Seconds())
 	metrics <- prometheus.MustNewConstMetric(q.age, prometheus.GaugeValue, last.HeadAge.Seconds())
 }
 

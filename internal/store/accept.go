@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -39,7 +40,9 @@ func (s *Store) Accept(ctx context.Context, applicationID string, batch []*Accep
 				return err
 			}
 		}
-		return storeHeads(tx, keys)
+		err = storeHeads(tx, keys)
+		failpoint.Hit("accept-stored")
+		return err
 	})
 	if err != nil {
 		return err

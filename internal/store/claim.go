@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -101,7 +102,7 @@ func (s *Store) roundOnce(ctx context.Context, turnstiles []string, run func(*go
 	defer leave()
 	var r *round
 	err = s.inBackground(ctx, func() error {
-		return s.writeRelaxed(ctx, func(tx *gorm.DB) (err error) {
+		return s.writeClaim(ctx, func(tx *gorm.DB) (err error) {
 			r.giveBack()
 			r, err = run(tx)
 			return err
@@ -120,7 +121,7 @@ type round struct {
 	now        time.Time
 	owner      string
 	candidates []candidate
-	alive      map[string]bool // nil until somebody holds a claim
+	alive      map[string]time.Time // nil until somebody holds a claim
 	events     map[string]*models.Event
 	// keys are the ordering keys of the candidates, locked.
 	keys map[string]*orderingKey
@@ -202,9 +203,12 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 		ids = append(ids, c.ID)
 	}
 	redelivery := granted[ids[0]].ClaimRedelivery // a round for a redelivery has one candidate
-	return r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
+	err := r.tx.Exec("UPDATE invocations SET claim_token = ?, claim_owner = ?, claimed_at = ?, claim_redelivery = ?,"+
 		" overdue = 0, slot = NULL, dispatch_after = CASE WHEN ? THEN dispatch_after END WHERE id IN ?",
 		r.token, r.owner, micros(r.now), redelivery, redelivery != nil, ids).Error
+	noteToken(r.tx, r.token)
+	failpoint.Hit("claim-stored")
+	return err
 }
 
 func (r *round) claimOf(c *candidate) (*models.Claim, error) {

@@ -25,7 +25,7 @@ func (r *round) decide(c *candidate) (models.Gate, error) {
 	case err != nil:
 		return gate, err
 	case held:
-		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait
+		gate.Verdict, gate.Wait = models.VerdictHeld, r.heldFor(c)
 	case r.overtaken(c):
 		gate.Verdict, gate.Status = models.VerdictClosed, models.StatusAbandoned
 		return gate, abandon(r.tx, []string{c.ID}, *r.keys[*c.OrderingKey].DeliveredBy, r.now)
@@ -41,6 +41,14 @@ func (r *round) decide(c *candidate) (models.Gate, error) {
 
 // heldWait is how soon to ask again for what another process sends; within one process nobody asks twice.
 const heldWait = time.Second
+
+// heldFor is how soon to ask again: sooner than usual where the holder's lease ends before, for it may be dead.
+func (r *round) heldFor(c *candidate) time.Duration {
+	if c.ClaimToken == nil { // another of its queue is in the way
+		return heldWait
+	}
+	return min(heldWait, max(r.alive[*c.ClaimOwner].Sub(r.now), heldWait/100))
+}
 
 // decideDue is the gate's second half: whether the subscription may get something now.
 func (r *round) decideDue(c *candidate, gate *models.Gate) error {
@@ -116,13 +124,16 @@ func (r *round) held(c *candidate) (bool, error) {
 		c.ClaimRedelivery = nil
 		return false, nil
 	}
+	if r.store.lost.has(*c.ClaimToken) {
+		return false, r.giveUp(c)
+	}
 	if r.alive == nil {
 		var err error
-		if r.alive, err = r.store.alive(r.tx); err != nil {
+		if r.alive, err = r.store.alive(r.tx, r.owner); err != nil {
 			return false, err
 		}
 	}
-	if r.alive[*c.ClaimOwner] && r.now.Sub(*c.ClaimedAt) < maxClaim {
+	if _, lives := r.alive[*c.ClaimOwner]; lives && r.now.Sub(*c.ClaimedAt) < maxClaim {
 		return true, nil
 	}
 	return false, r.interrupt(c)

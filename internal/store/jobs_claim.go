@@ -22,7 +22,7 @@ func (s *Store) ClaimJob(ctx context.Context, owner, id string) (*models.JobStep
 	}
 	var r *jobRound
 	err = s.inBackground(ctx, func() error {
-		return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		return s.writeClaim(ctx, func(tx *gorm.DB) error {
 			r.giveBack()
 			job, err := s.lockJob(tx, id)
 			if err != nil {
@@ -135,7 +135,7 @@ func (r *jobRound) save(before *models.Job) error {
 
 // budget is how many redeliveries may start now.
 func (r *jobRound) budget() (int, error) {
-	live, err := r.store.alive(r.tx)
+	live, err := r.store.alive(r.tx, r.owner)
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -23,6 +24,7 @@ func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (model
 		return s.write(ctx, func(tx *gorm.DB) (err error) {
 			s.riseNext(settled)
 			settled, err = s.settle(tx, settlement)
+			failpoint.Hit("settle-stored")
 			return err
 		})
 	})
@@ -30,6 +32,7 @@ func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (model
 		s.riseNext(settled)
 		return models.Settled{}, err
 	}
+	failpoint.Hit("settle-committed")
 	return settled, nil
 }
 

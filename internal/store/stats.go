@@ -57,5 +57,24 @@ func (s *Store) Queues(ctx context.Context) (models.Queues, error) {
 	if err == nil && oldest != nil {
 		queues.HeadAge = max(0, s.now().Sub(fromMicros(*oldest)))
 	}
-	return queues, translate(err)
+	if err != nil {
+		return queues, translate(err)
+	}
+	return queues, translate(s.undispatched(ctx, &queues))
+}
+
+// undispatched counts what waits for the dispatcher, and what one has taken and not handed on.
+func (s *Store) undispatched(ctx context.Context, queues *models.Queues) error {
+	var row struct {
+		N      int
+		Oldest *int64
+	}
+	now := s.now()
+	err := s.read(ctx).Raw("SELECT COUNT(*) AS n, MIN(COALESCE(next_attempt_at, created_at)) AS oldest FROM invocations"+
+		" WHERE dispatch_after <= ? AND NOT parked", micros(now.Add(dispatchLease))).Scan(&row).Error
+	queues.Undispatched = row.N
+	if row.Oldest != nil {
+		queues.UndispatchedAge = max(0, now.Sub(fromMicros(*row.Oldest)))
+	}
+	return err
 }

@@ -20,6 +20,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 
+	"github.com/posthorn/posthorn/internal/failpoint"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/stmtcache"
 	"github.com/posthorn/posthorn/migrations"
@@ -51,6 +52,9 @@ type Store struct {
 	relaxed bool
 	keyring *secret.Keyring
 	now     func() time.Time
+	// lost are claims that nobody here knows to have made.
+	lost  lostClaims
+	touch touch
 	// closing ends what runs in the background.
 	closing context.CancelFunc
 	// background has a place for each transaction of inBackground that may run; nil = for any number.
@@ -64,7 +68,7 @@ type Store struct {
 
 // Open connects to the database. It does not touch the schema: see Migrate.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	return open(ctx, o, time.Now)
+	return open(ctx, o, failpoint.Now)
 }
 
 // open is Open on a machine whose clock is local.
@@ -153,6 +157,9 @@ func sqliteDSN(path, txlock string) string {
 			"secure_delete(FAST)", "cache_size(-32768)", "temp_store(MEMORY)", "mmap_size(268435456)", "journal_size_limit(67108864)",
 		},
 	}
+	if pages := failpoint.Pages(); pages > 0 {
+		query.Add("_pragma", fmt.Sprintf("max_page_count(%d)", pages))
+	}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + query.Encode()
 }
 
@@ -210,9 +217,16 @@ func (s *Store) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 }
 
 // writeRelaxed is write without waiting for the disk: a power cut may take the newest of these back, never part of
-// one. For what the next pass finds again: claims, leases, heartbeats.
+// one. For what the next pass finds again: leases, heartbeats.
 func (s *Store) writeRelaxed(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	return s.transact(ctx, false, fn)
+}
+
+// writeClaim is write for claims. A claim is all there is to tell that the receiver may have got a request, so on
+// Postgres, where a crash of the server takes back what did not wait for the disk, it does. On SQLite only a power cut
+// can, which takes the sending process too.
+func (s *Store) writeClaim(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	return s.transact(ctx, s.postgres(), fn)
 }
 
 // deadlockRetries is how often a transaction is run anew after the database broke a deadlock by taking it back.
@@ -242,15 +256,19 @@ func (s *Store) transactOnce(ctx context.Context, durable bool, fn func(tx *gorm
 			return translate(err)
 		}
 	}
-	db := s.db.WithContext(ctx)
-	return translate(db.Transaction(func(tx *gorm.DB) error {
+	ctx, tokens := withTokens(ctx)
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if !durable && s.postgres() {
 			if err := tx.Exec("SET LOCAL synchronous_commit = off").Error; err != nil {
 				return err
 			}
 		}
 		return fn(tx)
-	}))
+	})
+	if err != nil {
+		s.lost.add(*tokens, s.now())
+	}
+	return translate(err)
 }
 
 // setDurable makes SQLite's write connection wait for the disk, or not, where that is not so already. The caller

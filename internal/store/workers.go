@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -15,6 +16,14 @@ const Lease = 4 * time.Second
 // RenewWorker tells that the worker with this boot id is alive, and forgets workers that have not been for an hour.
 func (s *Store) RenewWorker(ctx context.Context, id string) error {
 	now := s.now()
+	err := s.renewWorker(ctx, id, now)
+	if err == nil {
+		s.touch.renewed(id, now)
+	}
+	return err
+}
+
+func (s *Store) renewWorker(ctx context.Context, id string, now time.Time) error {
 	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
 		done := tx.Exec("UPDATE workers SET renewed_at = ? WHERE id = ?", micros(now), id)
 		if done.Error != nil || done.RowsAffected > 0 {
@@ -43,13 +52,57 @@ func (s *Store) RetireWorker(ctx context.Context, id string) error {
 	})
 }
 
-// alive reads the workers whose claims live.
-func (s *Store) alive(tx *gorm.DB) (map[string]bool, error) {
-	var ids []string
-	err := tx.Raw("SELECT id FROM workers WHERE renewed_at > ?", micros(s.now().Add(-Lease))).Scan(&ids).Error
-	live := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		live[id] = true
+// touch knows whether the workers of this process were able to renew themselves lately. Where they were not, because the
+// database was down, or the process stopped, the others may have been in the same case: nobody is taken for dead
+// before there was time to hear from them again. The zero value is ready.
+type touch struct {
+	mu sync.Mutex
+	// last is when each worker renewed itself, back when it did after more than a lease.
+	last, back map[string]time.Time
+}
+
+func (t *touch) renewed(id string, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last, t.back = map[string]time.Time{}, map[string]time.Time{}
+	}
+	if last, ok := t.last[id]; ok && now.Sub(last) >= Lease {
+		t.back[id] = now
+	}
+	t.last[id] = now
+}
+
+// lost reports whether the worker has been out of touch with the database a lease ago or since.
+func (t *touch) lost(id string, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	last, known := t.last[id]
+	if !known {
+		return false
+	}
+	back, was := t.back[id]
+	return now.Sub(last) >= Lease || was && now.Sub(back) < Lease
+}
+
+// alive reads the workers whose claims live in the eyes of one of them, and until when they do unless they are renewed.
+func (s *Store) alive(tx *gorm.DB, asker string) (map[string]time.Time, error) {
+	var rows []struct {
+		ID        string
+		RenewedAt int64
+	}
+	now := s.now()
+	since, lost := now.Add(-Lease), s.touch.lost(asker, now)
+	if lost {
+		since = time.Time{}
+	}
+	err := tx.Raw("SELECT id, renewed_at FROM workers WHERE renewed_at > ?", micros(since)).Scan(&rows).Error
+	live := make(map[string]time.Time, len(rows))
+	for _, row := range rows {
+		live[row.ID] = fromMicros(row.RenewedAt).Add(Lease)
+		if lost {
+			live[row.ID] = now.Add(Lease)
+		}
 	}
 	return live, err
 }

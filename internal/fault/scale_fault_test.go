@@ -1,0 +1,17 @@
+//go:build fault
+
+package fault_test
+
+import "time"
+
+// scaled bounds an outage of `make fault`.
+const scaled = time.Minute
+
+// The size of a storm on each of its two deployments: how many events at least, and how many kills.
+const stormEvents, stormKillsCluster, stormKillsEmbedded = 50_000, 140, 60
+
+// recoveries is how often each process is killed to measure how soon all is well again.
+const recoveries = 3
+
+// sqliteKills is how often a process that writes to SQLite is killed.
+const sqliteKills = 200
