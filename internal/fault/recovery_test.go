@@ -46,7 +46,7 @@ func TestRecoveryAfterKillOfAnyProcess(t *testing.T) {
 			return d, d.victim(kind)
 		}
 	}
-	for _, name := range []string{"embedded", "api", "worker", "temporal", "postgres"} {
+	for _, name := range recovering() {
 		t.Run(name, func(t *testing.T) {
 			d, v := victims[name](t)
 			for range recoveries {

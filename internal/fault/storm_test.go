@@ -36,9 +36,6 @@ type victim struct {
 }
 
 const (
-	// stormWindow is how many events of an application may be on their way: enough to keep every process busy, few enough
-	// to drain at once.
-	stormWindow = 600
 	// stormBatch is how many events a request publishes at most.
 	stormBatch      = 100
 	stormPublishers = 4
@@ -243,10 +240,4 @@ func TestF07_StormCluster(t *testing.T) {
 	d := deploy(t, shape{apis: 2, workers: 2, logLevel: "info"})
 	s := newStorm(t, d, number(t, "POSTHORN_FAULT_STORM_EVENTS", stormEvents))
 	s.blow(t, number(t, "POSTHORN_FAULT_STORM_KILLS", stormKillsCluster), 3500*time.Millisecond)
-}
-
-func TestF07_StormEmbedded(t *testing.T) {
-	d := deploy(t, shape{logLevel: "info"})
-	s := newStorm(t, d, number(t, "POSTHORN_FAULT_STORM_EVENTS", stormEvents))
-	s.blow(t, number(t, "POSTHORN_FAULT_STORM_KILLS", stormKillsEmbedded), 5500*time.Millisecond)
 }
