@@ -63,7 +63,8 @@ func (s *Store) Queues(ctx context.Context) (models.Queues, error) {
 	return queues, translate(s.undispatched(ctx, &queues))
 }
 
-// undispatched counts what waits for the dispatcher, and what one has taken and not handed on.
+// undispatched counts what waits for the dispatcher, and what one has taken and not handed on. What waits for its turn
+// in its subscription's line does not wait for the dispatcher.
 func (s *Store) undispatched(ctx context.Context, queues *models.Queues) error {
 	var row struct {
 		N      int
@@ -71,7 +72,8 @@ func (s *Store) undispatched(ctx context.Context, queues *models.Queues) error {
 	}
 	now := s.now()
 	err := s.read(ctx).Raw("SELECT COUNT(*) AS n, MIN(COALESCE(next_attempt_at, created_at)) AS oldest FROM invocations"+
-		" WHERE dispatch_after <= ? AND NOT parked", micros(now.Add(dispatchLease))).Scan(&row).Error
+		" WHERE dispatch_after <= ? AND NOT parked AND (slot IS NULL OR slot <> dispatch_after)",
+		micros(now.Add(dispatchLease))).Scan(&row).Error
 	queues.Undispatched = row.N
 	if row.Oldest != nil {
 		queues.UndispatchedAge = max(0, now.Sub(fromMicros(*row.Oldest)))

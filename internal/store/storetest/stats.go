@@ -73,6 +73,7 @@ func queues(t *testing.T, w *world) {
 	read := func() models.Queues {
 		q, err := w.Queues(t.Context())
 		require.NoError(t, err)
+		q.Undispatched, q.UndispatchedAge = 0, 0 // see undispatched
 		return q
 	}
 	app := w.application(t)
@@ -95,4 +96,32 @@ func queues(t *testing.T, w *world) {
 	require.Equal(t, models.Queues{Depth: 2, HeadAge: w.now().Sub(started)}, read(), "the next is as old")
 	first.deliver(t, ids[1:]...)
 	require.Equal(t, models.Queues{Depth: 1, HeadAge: w.now().Sub(later)}, read())
+}
+
+func undispatched(t *testing.T, w *world) {
+	t.Helper()
+	w.quiet(t)
+	read := func() (int, time.Duration) {
+		q, err := w.Queues(t.Context())
+		require.NoError(t, err)
+		return q.Undispatched, q.UndispatchedAge
+	}
+	requireIs := func(n int, age time.Duration, why string) {
+		t.Helper()
+		gotN, gotAge := read()
+		require.Equal(t, n, gotN, why)
+		require.Equal(t, age, gotAge, why)
+	}
+	requireIs(0, 0, "nothing waits")
+	app := w.application(t)
+	w.fireMany(t, 3, app, w.subscription(t, app), perSecond(1))
+	w.clock.Advance(time.Minute)
+	requireIs(3, time.Minute, "no dispatcher was there")
+	ids, lease := w.take(t, 10), w.in(dispatchLease)
+	w.clock.Advance(time.Second)
+	requireIs(3, time.Minute+time.Second, "taken is not handed on")
+	require.NoError(t, w.MarkDispatched(t.Context(), lease, ids))
+	requireIs(0, 0, "handed on")
+	w.verdicts(t, w.worker(t), ids...)
+	requireIs(0, 0, "two wait for their turn")
 }

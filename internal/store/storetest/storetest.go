@@ -67,6 +67,7 @@ func databases() map[string][]group {
 		},
 		"dispatch": {
 			{"invocations", dispatches},
+			{"undispatched", undispatched},
 			{"commands", commands},
 			{"reconcile", reconcile},
 			{"adopt namespace", namespace},
