@@ -64,6 +64,12 @@ fault: ## kill processes and receivers under load, and check that no queue loses
 	@scripts/postgres.sh
 	$(GO) test -tags fault -run TestFault -v -timeout 60m $(ARGS) ./internal/app
 
+# POSTHORN_FAULT_RATE sets the load in events a second; the default is 40 % of what two cores that do nothing else sustain.
+.PHONY: neighbours
+neighbours: ## measure what an endpoint that hangs, fails or comes back does to the others; about 30 minutes
+	@scripts/postgres.sh
+	$(GO) test -tags fault -run 'TestF6[567]_' -v -timeout 90m $(ARGS) ./internal/app
+
 # The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
 .PHONY: check-slim
 check-slim: build-slim
