@@ -11,8 +11,12 @@ const scaled = time.Minute
 // drain at once.
 const stormWindow = 600
 
-// The size of a storm on each of its two deployments: how many events at least, and how many kills.
-const stormEvents, stormKillsCluster, stormKillsEmbedded = 50_000, 140, 60
+// The size of the two storms: how many events at least, and how many kills. Of the embedded mode each kill takes all
+// there is, so it gets further with fewer.
+const (
+	stormEvents, stormKillsCluster          = 80_000, 150
+	stormEventsEmbedded, stormKillsEmbedded = 22_000, 50
+)
 
 // recoveries is how often each process is killed to measure how soon all is well again, recovering which are.
 const recoveries = 3
