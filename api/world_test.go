@@ -101,7 +101,10 @@ func (w *world) Verify(_ context.Context, url, member, key string) error {
 	return w.verify(url, member, key)
 }
 
-func newWorld(tb testing.TB) *world { return newWorldWith(tb, time.Now, nil) }
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	return newWorldWith(tb, time.Now, nil)
+}
 
 // newWorldWith lets change alter the dependencies.
 func newWorldWith(tb testing.TB, now func() time.Time, change func(*Dependencies)) *world {
