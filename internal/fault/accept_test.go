@@ -24,7 +24,7 @@ func (d *deployment) api() *process {
 // arm starts a process anew with a failpoint.
 func (d *deployment) arm(t *testing.T, p *process, failpoint string) {
 	t.Helper()
-	_, err := p.stop(patience)
+	_, err := p.stop()
 	require.NoError(t, err)
 	require.NoError(t, d.run(p, "POSTHORN_FAILPOINT="+failpoint))
 }

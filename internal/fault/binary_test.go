@@ -31,7 +31,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(root, "bin", "posthorn-failpoint")
-	cmd := exec.Command("go", "build", "-tags", "failpoint", "-o", path, ".") //nolint:noctx // ended by go test's own limit
+	cmd := exec.Command("go", "build", "-tags", "failpoint", "-o", path, ".")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -22,16 +23,15 @@ func crash(t *testing.T, d *deployment, failpoint, ordering string) findings {
 	l := newLoad(t, d, loadOf{ordering: ordering, subscriptions: 4})
 	sender, heir := d.oneSender(t)
 	d.arm(t, sender, failpoint)
-	published := make(chan struct{})
-	go func() {
-		defer close(published)
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
 		for n := range 4 {
 			l.publisher.many(t, n*events/4, events/4, 4, kind(n))
 		}
-	}()
+	})
 	require.NoError(t, sender.diesBySelf(patience))
 	require.NoError(t, d.run(heir))
-	<-published
+	publishing.Wait()
 	took := l.receiver.awaitDelivered(t, events, patience)
 	d.mend(t)
 	f := l.check(t)

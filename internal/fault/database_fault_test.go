@@ -128,3 +128,17 @@ func metric(t *testing.T, metrics, name string) float64 {
 	require.FailNow(t, "there is no metric "+name)
 	return 0
 }
+
+// queuedLoads are an unordered load and a FIFO one, for faults that hit both in different ways.
+func queuedLoads(t *testing.T, d *deployment) []*load {
+	t.Helper()
+	unordered := newLoad(t, d, loadOf{subscriptions: 4})
+	return []*load{unordered, newLoad(t, d, loadOf{subscriptions: 4, ordering: "fifo"})}
+}
+
+// slowDown holds each chunk that a client sends back, until heal.
+func (p *proxy) slowDown(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}

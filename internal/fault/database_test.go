@@ -48,17 +48,10 @@ func TestF10_DatabaseRestarted(t *testing.T) {
 	t.Logf("%d answers 503; accepted again %s after Postgres was", l.publisher.unavailable, recovered.Round(time.Millisecond))
 }
 
-// queuedLoads are an unordered load and a FIFO one, for faults that hit both in different ways.
-func queuedLoads(t *testing.T, d *deployment) []*load {
-	t.Helper()
-	unordered := newLoad(t, d, loadOf{subscriptions: 4})
-	return []*load{unordered, newLoad(t, d, loadOf{subscriptions: 4, ordering: "fifo"})}
-}
-
 func TestF13_DiskFull(t *testing.T) {
 	d := deploy(t, shape{})
 	l := newLoad(t, d, loadOf{})
-	_, err := d.embedded.stop(patience)
+	_, err := d.embedded.stop()
 	require.NoError(t, err)
 	file := filepath.Join(d.dir, "data", "posthorn.db")
 	info, err := os.Stat(file)
@@ -96,7 +89,7 @@ func integrity(t *testing.T, file string) string {
 	t.Helper()
 	db, err := sql.Open("sqlite", file)
 	require.NoError(t, err)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	var verdict string
 	require.NoError(t, db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict))
 	return verdict

@@ -99,7 +99,7 @@ func (d *deployment) startCluster(s shape) error {
 	if d.postgres, err = testpg.NewServer(); err != nil {
 		return err
 	}
-	if err := d.postgres.CreateDatabase(context.Background(), "posthorn"); err != nil { //nolint:usetesting // no test of its own
+	if err := d.postgres.CreateDatabase(context.Background(), "posthorn"); err != nil {
 		return err
 	}
 	address, err := freeAddress()

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	namedTest = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")               //nolint:gochecknoglobals // a constant in all but kind
-	madeTest  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(t? ?`) //nolint:gochecknoglobals // as above
+	namedTest = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
+	madeTest  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(t? ?`)
 )
 
 // tests are the names of all tests of the module.

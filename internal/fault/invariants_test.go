@@ -1,7 +1,6 @@
 package fault_test
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 	"testing"
@@ -249,6 +248,3 @@ func (l *load) checkLogs(t *testing.T) {
 		}
 	}
 }
-
-// sumOf is how bodies are compared.
-func sumOf(body []byte) [sha256.Size]byte { return sha256.Sum256(body) }

@@ -34,7 +34,7 @@ func (p *process) start(more ...string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()       // the process has it too
 	cmd := exec.Command(p.binary, p.args...) //nolint:noctx // ended by the tests
 	cmd.Stderr = log                         // not the standard output: there dev tells a person the operator key, on purpose
 	cmd.Env = append(append(cleanEnvironment(), p.env...), more...)
@@ -94,15 +94,15 @@ func (p *process) kill() error {
 }
 
 // stop asks the process to end and returns how long that took; it has to end by itself, without an error.
-func (p *process) stop(within time.Duration) (time.Duration, error) {
+func (p *process) stop() (time.Duration, error) {
 	began := time.Now()
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return 0, err
 	}
 	select {
 	case <-p.exited:
-	case <-time.After(within):
-		return within, fmt.Errorf("%s did not stop within %s", p.name, within)
+	case <-time.After(patience):
+		return patience, fmt.Errorf("%s did not stop within %s", p.name, patience)
 	}
 	if !p.cmd.ProcessState.Success() {
 		return time.Since(began), fmt.Errorf("%s ended with %s; the end of its log:\n%s", p.name, p.cmd.ProcessState, p.tail())

@@ -169,13 +169,6 @@ func (p *proxy) stall() {
 	p.stalled = make(chan struct{})
 }
 
-// slowDown holds each chunk that a client sends back, until heal.
-func (p *proxy) slowDown(delay time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.delay = delay
-}
-
 // truncate ends the connection on which the server sends more than so many bytes from now on, in the middle.
 func (p *proxy) truncate(after int64) {
 	p.mu.Lock()

@@ -236,13 +236,6 @@ func (r *receiver) requests(d delivery) []request {
 	return list
 }
 
-// all is a copy of the ledger.
-func (r *receiver) all() []request {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]request(nil), r.ledger...)
-}
-
 // counts are how many requests came, how many deliveries were taken, and how many requests were held.
 func (r *receiver) counts() (requests, delivered, held int) {
 	r.mu.Lock()

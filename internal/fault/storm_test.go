@@ -64,7 +64,7 @@ func (s *storm) publish(ctx context.Context, stop <-chan struct{}) error {
 	var group sync.WaitGroup
 	failures := make(chan error, stormPublishers)
 	for n := range stormPublishers {
-		own := rand.New(rand.NewPCG(seed(), uint64(n)+2)) //nolint:gosec // a small number
+		own := rand.New(rand.NewPCG(seed(), uint64(n)+2))
 		group.Go(func() {
 			for !s.enough(stop) {
 				if err := s.publishSome(ctx, own); err != nil {

@@ -22,7 +22,7 @@ func failTwice(_ delivery, before int) behaviour {
 // clock starts a process anew with a clock that is ahead by so much, or behind.
 func (d *deployment) clock(t *testing.T, p *process, ahead string) {
 	t.Helper()
-	_, err := p.stop(patience)
+	_, err := p.stop()
 	require.NoError(t, err)
 	require.NoError(t, d.run(p, "POSTHORN_FAILPOINT_CLOCK="+ahead))
 }
@@ -48,7 +48,7 @@ func TestF43_WorkersWhoseClocksAreWrong(t *testing.T) {
 		require.InDelta(t, r.at.Unix(), r.sent, 5, "webhook-timestamp goes by a wrong clock")
 	}
 	for _, p := range d.workers {
-		_, err := p.stop(patience)
+		_, err := p.stop()
 		require.NoError(t, err)
 		require.NoError(t, d.run(p))
 	}
@@ -102,4 +102,11 @@ func TestF45_2038AndTimeZones(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s", a.body)
 	require.Contains(t, string(a.body), "occurred_at")
+}
+
+// all is a copy of the ledger.
+func (r *receiver) all() []request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]request(nil), r.ledger...)
 }

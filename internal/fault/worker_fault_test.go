@@ -75,7 +75,7 @@ func TestRollingRestartsFailNoRequestAndDoubleNoDelivery(t *testing.T) {
 	for range rollingRounds {
 		for n := range d.apis {
 			for _, p := range []*process{d.apis[n], d.workers[n]} {
-				_, err := p.stop(patience)
+				_, err := p.stop()
 				require.NoError(t, err)
 				require.NoError(t, d.run(p))
 				restarts++

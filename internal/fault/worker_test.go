@@ -20,7 +20,7 @@ func (d *deployment) oneSender(t *testing.T) (sender, heir *process) {
 	if d.embedded != nil {
 		return d.embedded, d.embedded
 	}
-	_, err := d.workers[1].stop(patience)
+	_, err := d.workers[1].stop()
 	require.NoError(t, err)
 	return d.workers[0], d.workers[1]
 }
@@ -60,7 +60,7 @@ func TestF08_SIGTERMDuringDeliveries(t *testing.T) {
 		l.publisher.many(t, 0, events, 8, kind(0))
 		requests, delivered, _ := l.receiver.counts()
 		require.Greater(t, requests, delivered, "nothing was in flight")
-		took, err := sender.stop(patience)
+		took, err := sender.stop()
 		require.NoError(t, err)
 		require.NoError(t, d.run(heir))
 		l.receiver.awaitDelivered(t, events, patience)

@@ -25,7 +25,7 @@ type Server struct {
 	bin, dir string
 	process  *exec.Cmd
 	stdin    io.WriteCloser
-	ended    chan error
+	ended    chan struct{} // closed once the script has ended
 }
 
 // NewServer makes the files and starts the server. Without Postgres on the machine, or with a server named by [EnvURL]
@@ -84,7 +84,7 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) start() error {
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the server's log: %w", err)
 	}
@@ -100,8 +100,11 @@ func (s *Server) start() error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the server: %w", err)
 	}
-	s.process, s.ended = cmd, make(chan error, 1)
-	go func(ended chan<- error) { ended <- cmd.Wait() }(s.ended)
+	s.process, s.ended = cmd, make(chan struct{})
+	go func(ended chan<- struct{}) {
+		_ = cmd.Wait() // by a signal, or as the postmaster did
+		close(ended)
+	}(s.ended)
 	return s.ready()
 }
 
