@@ -35,8 +35,8 @@ func TestEverythingIsRegisteredUnderItsLastingName(t *testing.T) {
 
 	worker.Register(r, &activities.Activities{})
 
-	require.Equal(t, []string{"Deliver", "RedeliverJob", "Retention"}, r.workflows)
-	require.ElementsMatch(t, []string{"FirstAttempts", "Attempt", "Redeliver", "RedeliverStep", "Purge"}, r.activities)
+	require.Equal(t, []string{"Deliver", "RedeliverJob", "Retention", "Erase"}, r.workflows)
+	require.ElementsMatch(t, []string{"FirstAttempts", "Attempt", "Redeliver", "RedeliverStep", "Purge", "Erase"}, r.activities)
 }
 
 func TestWorkerIsMadeWithoutOptions(t *testing.T) {

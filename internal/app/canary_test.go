@@ -115,7 +115,7 @@ func TestNoSecretLeavesItsPlace(t *testing.T) {
 			}
 			controls := w.liveWith(c)
 
-			log, dump, histories := map[string][]byte{"log": book.bytes()}, storetest.Dump(t, a.Store()), w.histories(8)
+			log, dump, histories := map[string][]byte{"log": book.bytes()}, storetest.Dump(t, a.Store()), w.histories(6)
 			t.Logf("%d secrets; log of %d bytes, %d tables and files, %d histories", len(c.secrets), len(log["log"]), len(dump), len(histories))
 			for place, hay := range map[string]map[string][]byte{"log": log, "dump": dump, "histories": histories} {
 				require.NotEmptyf(t, search(hay, map[string]string{place: controls[place]}), "the search finds what is in the %s", place)

@@ -41,15 +41,10 @@ func canaryOf(t *testing.T) string {
 // newEcho is a receiver that answers what it was sent.
 func newEcho(t *testing.T, status int) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == "PRI" { // as in newSink
-			return
-		}
+	return newReceiver(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_, _ = io.Copy(w, r.Body)
 	}))
-	t.Cleanup(s.Close)
-	return s
 }
 
 func TestAnErasedEntityIsNowhere(t *testing.T) {

@@ -3,7 +3,6 @@ package app_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,16 +35,12 @@ func TestAThousandSubscriptionsOfOneEventAllGetIt(t *testing.T) {
 		t := w.t
 		var hits atomic.Int64
 		seen := make([]atomic.Int64, subscriptions)
-		receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if r.Method == "PRI" { // as in newSink
-				return
-			}
+		receiver := newReceiver(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			var n int
 			_, _ = fmt.Sscanf(r.URL.Path, "/%d", &n)
 			seen[n].Add(1)
 			hits.Add(1)
 		}))
-		t.Cleanup(receiver.Close)
 		app := w.application("standard", `{"subscription_limit":1000}`)
 		for i := range subscriptions {
 			w.subscription(app, fmt.Sprintf("%s/%d", receiver.URL, i), nil)

@@ -50,19 +50,12 @@ func newEndpoint(t *testing.T) *endpoint {
 	t.Helper()
 	e := &endpoint{arrived: map[int]time.Time{}, taken: map[int]bool{}, hanging: make(chan struct{})}
 	close(e.hanging)
-	e.Server = httptest.NewServer(e)
-	t.Cleanup(func() {
-		e.answer(0, 0)
-		e.CloseClientConnections()
-		e.Close()
-	})
+	e.Server = newReceiver(t, e)
+	t.Cleanup(func() { e.answer(0, 0) })
 	return e
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == "PRI" { // as in newSink
-		return
-	}
 	var event struct {
 		N int `json:"n"`
 	}

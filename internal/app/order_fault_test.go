@@ -169,8 +169,7 @@ type counting struct {
 func newCounting(t *testing.T) *counting {
 	t.Helper()
 	c := &counting{}
-	c.Server = httptest.NewServer(http.HandlerFunc(c.receive))
-	t.Cleanup(c.Close)
+	c.Server = newReceiver(t, http.HandlerFunc(c.receive))
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,14 +60,33 @@ func status(codes ...int) []answer {
 	return script
 }
 
+// newReceiver serves the handler for the test. Its port is not given back while the process lives: somebody whose own
+// receiver had ended would deliver to whoever got the port next. After the test it answers 410.
+func newReceiver(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	var ended atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "PRI" { // a worker of another test looks for its stopped Temporal server, whose port this was
+			return
+		}
+		if ended.Load() {
+			w.WriteHeader(http.StatusGone)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		ended.Store(true)
+		s.CloseClientConnections()
+	})
+	return s
+}
+
 func newSink(t *testing.T, script ...answer) *sink {
 	t.Helper()
 	s := &sink{t: t, script: script, arrived: make(chan struct{}, 1)}
 	ended := make(chan struct{})
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == "PRI" { // a worker of another test looks for its stopped Temporal server, whose port this was
-			return
-		}
+	s.Server = newReceiver(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		a := s.record(r, body)
 		if a.hang {
@@ -86,11 +106,7 @@ func newSink(t *testing.T, script ...answer) *sink {
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)
 	}))
-	t.Cleanup(func() {
-		close(ended)
-		s.CloseClientConnections()
-		s.Close()
-	})
+	t.Cleanup(func() { close(ended) })
 	return s
 }
 

@@ -46,8 +46,7 @@ func newStorm(t *testing.T, queues, events, clients int) *storm {
 	for q := range s.taken {
 		s.taken[q] = map[int]bool{}
 	}
-	s.receiver = httptest.NewServer(http.HandlerFunc(s.receive))
-	t.Cleanup(s.receiver.Close)
+	s.receiver = newReceiver(t, s.track(http.HandlerFunc(s.receive)))
 	return s
 }
 
@@ -89,9 +88,6 @@ func (s *storm) note(queue, n int) int {
 // track counts requests in flight; it wraps the receiver.
 func (s *storm) track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == "PRI" { // as in newSink
-			return
-		}
 		var queue int
 		_, _ = fmt.Sscanf(r.URL.Path, "/%d", &queue)
 		s.mu.Lock()
@@ -111,7 +107,6 @@ func (s *storm) track(next http.Handler) http.Handler {
 
 // setUp creates the application and its queues.
 func (s *storm) setUp(w *world) {
-	s.receiver.Config.Handler = s.track(s.receiver.Config.Handler)
 	s.app = w.application("standard", `{"ordering":"fifo","retry":{"kind":"fixed","interval":"20ms"}}`)
 	for q := range s.queues {
 		w.subscription(s.app, fmt.Sprintf("%s/%d", s.receiver.URL, q), nil)

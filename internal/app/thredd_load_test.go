@@ -66,10 +66,7 @@ type field struct {
 func newField(t *testing.T) *field {
 	t.Helper()
 	f := &field{arrived: map[string]map[int][]time.Time{}}
-	f.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.Method == "PRI" { // as in newSink
-			return
-		}
+	f.Server = newReceiver(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Payload struct {
 				N int `json:"n"`
@@ -79,7 +76,6 @@ func newField(t *testing.T) *field {
 		_ = json.Unmarshal(text, &body)
 		f.note(r.URL.Path, r.Header.Get("X-Endpoint"), body.Payload.N)
 	}))
-	t.Cleanup(f.Close)
 	return f
 }
 
