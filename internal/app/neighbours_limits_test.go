@@ -37,8 +37,9 @@ func TestF66_ATenantOverItsLimitGets429AndNobodyElse(t *testing.T) {
 	noisy, other := newStreet(w, 1, "", nil), newStreet(w, 2, "", nil)
 	var both sync.WaitGroup
 	both.Go(func() {
+		began := time.Now()
 		_, statuses := noisy.drive(10*limit, span)
-		noisy.requireLimited(statuses, limit, span)
+		noisy.requireLimited(statuses, limit, time.Since(began))
 	})
 	latencies, statuses := other.drive(limit/2, span)
 	both.Wait()
@@ -46,14 +47,14 @@ func TestF66_ATenantOverItsLimitGets429AndNobodyElse(t *testing.T) {
 	require.NotEmpty(t, latencies, "and what it published has arrived")
 }
 
-// requireLimited looks at the answers to a publisher that keeps to ten times its limit for so long; it may be called
+// requireLimited looks at the answers to a publisher that went far beyond its limit for so long; it may be called
 // outside the test's goroutine.
 func (s *street) requireLimited(statuses map[int]int, limit int, span time.Duration) {
 	s.t.Helper()
-	seconds := int(span.Seconds())
-	assert.LessOrEqual(s.t, statuses[http.StatusAccepted], limit*(seconds+2), "the limit, and a burst of a second")
-	assert.GreaterOrEqual(s.t, statuses[http.StatusTooManyRequests], limit*seconds*8)
-	assert.Zero(s.t, statuses[http.StatusServiceUnavailable])
+	accepted, refused := statuses[http.StatusAccepted], statuses[http.StatusTooManyRequests]
+	assert.LessOrEqual(s.t, float64(accepted), float64(limit)*(span.Seconds()+1)+1, "the limit, and a burst of a second")
+	assert.Greater(s.t, refused, accepted)
+	assert.Len(s.t, statuses, 2, "no other answer")
 }
 
 func TestF67_WhatFailedTogetherComesBackAtItsRate(t *testing.T) {
