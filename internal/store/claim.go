@@ -68,34 +68,34 @@ func (s *Store) ClaimRedelivery(ctx context.Context, owner, commandID string) (m
 var errOrdered = errors.New("ordered invocations")
 
 // round runs one round of decisions in a transaction. Most invocations are neither ordered nor limited and take no more
-// than one query; where one is, Postgres begins anew: with its key locked, or by the turnstile of its subscription.
+// than one query; where one is, Postgres begins anew: with its key locked, or under the lock of its subscription.
 func (s *Store) round(ctx context.Context, owner string, ids []string, decide func(*round) error) error {
 	ordered := !s.postgres()
-	var turnstiles []string
+	var locked []string
 	for {
-		err := s.roundOnce(ctx, turnstiles, func(tx *gorm.DB) (*round, error) {
+		err := s.roundOnce(ctx, locked, func(tx *gorm.DB) (*round, error) {
 			r, err := s.newRound(tx, owner, ids, ordered)
 			if err != nil {
 				return nil, err
 			}
-			r.turnstiles = turnstiles
+			r.locked = locked
 			return r, decide(r)
 		})
-		crowded, again := errors.AsType[*crowdedError](err)
+		contended, again := errors.AsType[*contendedError](err)
 		switch {
 		case errors.Is(err, errOrdered):
 			ordered = true
 		case again:
-			turnstiles = crowded.subscriptions
+			locked = contended.subscriptions
 		default:
 			return err
 		}
 	}
 }
 
-// roundOnce runs one transaction with a round, whose seats are given back if it fails.
-func (s *Store) roundOnce(ctx context.Context, turnstiles []string, run func(*gorm.DB) (*round, error)) error {
-	leave, err := s.turnstiles.enter(ctx, turnstiles)
+// roundOnce runs one transaction with a round, whose permits are given back if it fails.
+func (s *Store) roundOnce(ctx context.Context, locked []string, run func(*gorm.DB) (*round, error)) error {
+	leave, err := s.subscriptionLocks.lock(ctx, locked)
 	if err != nil {
 		return err
 	}
@@ -125,12 +125,12 @@ type round struct {
 	events     map[string]*models.Event
 	// keys are the ordering keys of the candidates, locked.
 	keys map[string]*orderingKey
-	// token is that of the claims which this round grants, and seats are those that it took for them.
-	token string
-	seats []seat
-	// turnstiles are those that this round is in. A patient one waits for a subscription's row without.
-	turnstiles []string
-	patient    bool
+	// token is that of the claims which this round grants, and permits are those that it took for them.
+	token   string
+	permits []permit
+	// locked are the subscriptions whose locks this round has. A patient one waits for a subscription's row without.
+	locked  []string
+	patient bool
 	// limited are the subscriptions of which a job gets no more in this round.
 	limited []string
 }

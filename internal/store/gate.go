@@ -62,7 +62,7 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 	}
 	c.Spec = spec
 	place, err := r.overLimit(c)
-	if err == nil && place.IsZero() && !r.sit(c) {
+	if err == nil && place.IsZero() && !r.admit(c) {
 		place, err = r.lastPlace(c)
 	}
 	if err != nil {
@@ -108,7 +108,7 @@ func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.
 		return gate, err
 	}
 	c.ClaimRedelivery = &command.ID
-	if held || !r.sit(c) {
+	if held || !r.admit(c) {
 		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
 		return gate, nil
 	}

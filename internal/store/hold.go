@@ -76,7 +76,7 @@ func (s *Store) rooms(tx *gorm.DB, now time.Time, rows []taken) (map[string]*roo
 			continue
 		}
 		ids = append(ids, row.SubscriptionID)
-		if flights, most := s.seats.count(row.SubscriptionID); flights >= most {
+		if flights, most := s.permits.count(row.SubscriptionID); flights >= most {
 			full = append(full, row.SubscriptionID)
 		}
 	}
@@ -91,7 +91,7 @@ func (s *Store) rooms(tx *gorm.DB, now time.Time, rows []taken) (map[string]*roo
 	rooms := make(map[string]*room, len(found))
 	for i := range found {
 		r := &found[i]
-		if r.flights, r.most = s.seats.count(r.ID); r.Failing {
+		if r.flights, r.most = s.permits.count(r.ID); r.Failing {
 			r.most = failingFlights
 		}
 		rooms[r.ID] = r

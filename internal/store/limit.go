@@ -15,7 +15,7 @@ const failingInFlight = 4
 // overLimit returns the place in line of an invocation whose subscription is at a limit: of attempts in flight, or of
 // attempts a second. It is the zero time when the subscription takes this one.
 func (r *round) overLimit(c *candidate) (time.Time, error) {
-	taken, _ := r.store.seats.count(c.SubscriptionID)
+	taken, _ := r.store.permits.count(c.SubscriptionID)
 	full := taken >= mostFlights(c)
 	if !full && counted(c) {
 		if err := r.lockSubscription(c); err != nil {
@@ -38,13 +38,13 @@ func (r *round) lastPlace(c *candidate) (time.Time, error) {
 	return line.end(r.now.Add(parkedWait), parkedWait), err
 }
 
-// sit takes a seat for an attempt that is about to be granted.
-func (r *round) sit(c *candidate) bool {
-	place := seat{c.SubscriptionID, c.ID, r.token}
-	if !r.store.seats.take(place, mostFlights(c)) {
+// admit acquires a permit for an attempt that is about to be granted.
+func (r *round) admit(c *candidate) bool {
+	p := permit{c.SubscriptionID, c.ID, r.token}
+	if !r.store.permits.acquire(p, mostFlights(c)) {
 		return false
 	}
-	r.seats = append(r.seats, place)
+	r.permits = append(r.permits, p)
 	return true
 }
 
@@ -53,10 +53,10 @@ func (r *round) giveBack() {
 	if r == nil {
 		return
 	}
-	for _, place := range r.seats {
-		r.store.seats.leave(place)
+	for _, p := range r.permits {
+		r.store.permits.release(p)
 	}
-	r.seats = nil
+	r.permits = nil
 }
 
 // mostFlights is how many attempts of the candidate's subscription this process has in flight at most. A redelivery by
@@ -77,24 +77,24 @@ func heldBack(c *candidate) bool {
 	return c.SubFailing && c.FirstAttemptAt == nil && c.Position == nil && !c.IsTest()
 }
 
-// crowdedError tells that a round is to go through the turnstiles of subscriptions before it locks their rows.
-type crowdedError struct{ subscriptions []string }
+// contendedError tells that a round is to hold the process's locks of subscriptions before it locks their rows.
+type contendedError struct{ subscriptions []string }
 
-func (*crowdedError) Error() string { return "a subscription's row is to be locked" }
+func (*contendedError) Error() string { return "a subscription's row is to be locked" }
 
 // lockSubscription lets one round at a time count a limited subscription, and reads its rate anew.
 func (r *round) lockSubscription(c *candidate) error {
-	if r.store.postgres() && !r.patient && !slices.Contains(r.turnstiles, c.SubscriptionID) {
-		crowd, err := r.crowd(c)
-		return errors.Join(err, &crowdedError{crowd})
+	if r.store.postgres() && !r.patient && !slices.Contains(r.locked, c.SubscriptionID) {
+		ids, err := r.contended(c)
+		return errors.Join(err, &contendedError{ids})
 	}
 	return takeRaw(r.tx, &c.SubRateTAT,
 		"SELECT rate_tat FROM subscriptions WHERE id = ?"+r.store.forUpdate("subscriptions"), c.SubscriptionID)
 }
 
-// crowd lists the subscriptions whose turnstiles this round is in, the given one's, and those that it will come to.
-func (r *round) crowd(c *candidate) ([]string, error) {
-	crowd := append(slices.Clone(r.turnstiles), c.SubscriptionID)
+// contended lists the subscriptions whose locks this round has, the given one's, and those that it will come to.
+func (r *round) contended(c *candidate) ([]string, error) {
+	ids := append(slices.Clone(r.locked), c.SubscriptionID)
 	for i := range r.candidates {
 		c := &r.candidates[i]
 		var err error
@@ -102,11 +102,11 @@ func (r *round) crowd(c *candidate) ([]string, error) {
 			return nil, err
 		}
 		if counted(c) {
-			crowd = append(crowd, c.SubscriptionID)
+			ids = append(ids, c.SubscriptionID)
 		}
 	}
-	slices.Sort(crowd)
-	return slices.Compact(crowd), nil
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
 }
 
 // atCapacity reports whether as many attempts are in flight as the subscription takes.

@@ -13,8 +13,8 @@ import (
 // Settle ends a claim in one durable transaction: the attempt's log entry, the invocation's new state, the health of
 // its subscription, and what that means for others in order with it.
 func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (models.Settled, error) {
-	s.rise(settlement.Claim)
-	leave, err := s.turnstiles.enter(ctx, s.settledBy(settlement))
+	s.freePermit(settlement.Claim)
+	leave, err := s.subscriptionLocks.lock(ctx, s.settledBy(settlement))
 	if err != nil {
 		return models.Settled{}, err
 	}
@@ -22,33 +22,33 @@ func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (model
 	var settled models.Settled
 	err = s.inBackground(ctx, func() error {
 		return s.write(ctx, func(tx *gorm.DB) (err error) {
-			s.riseNext(settled)
+			s.freeNextPermit(settled)
 			settled, err = s.settle(tx, settlement)
 			failpoint.Hit("settle-stored")
 			return err
 		})
 	})
 	if err != nil {
-		s.riseNext(settled)
+		s.freeNextPermit(settled)
 		return models.Settled{}, err
 	}
 	failpoint.Hit("settle-committed")
 	return settled, nil
 }
 
-// rise gives back the seat of an attempt that has ended.
-func (s *Store) rise(c *models.Claim) {
-	s.seats.leave(seat{c.SubscriptionID, c.InvocationID, c.Token})
+// freePermit gives back the permit of an attempt that has ended.
+func (s *Store) freePermit(c *models.Claim) {
+	s.permits.release(permit{c.SubscriptionID, c.InvocationID, c.Token})
 }
 
-// riseNext gives back the seat of what a settlement claimed that came to nothing.
-func (s *Store) riseNext(settled models.Settled) {
+// freeNextPermit gives back the permit of what a settlement claimed that came to nothing.
+func (s *Store) freeNextPermit(settled models.Settled) {
 	if settled.Gate != nil && settled.Gate.Claim != nil {
-		s.rise(settled.Gate.Claim)
+		s.freePermit(settled.Gate.Claim)
 	}
 }
 
-// settledBy are the turnstiles of a settlement: a failure changes its subscription's row, and so does the claim of the
+// settledBy are the subscriptions whose locks a settlement takes: a failure changes its subscription's row, and so does the claim of the
 // next where there is a limit. On SQLite, too: when a hundred requests to a receiver that hangs end at one moment, others'
 // deliveries would wait behind all of them.
 func (s *Store) settledBy(st models.Settlement) []string {

@@ -58,9 +58,9 @@ type Store struct {
 	// closing ends what runs in the background.
 	closing context.CancelFunc
 	// background has a place for each transaction of inBackground that may run; nil = for any number.
-	background chan struct{}
-	seats      seats
-	turnstiles turnstiles
+	background        chan struct{}
+	permits           permits
+	subscriptionLocks subscriptionLocks
 	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
 	// set of knobs in use.
 	specs, storedSpecs sync.Map
