@@ -48,18 +48,7 @@ func (o *ownAddresses) add(ctx context.Context, addresses ...string) {
 }
 
 // keep looks them up again until ctx ends.
-func (o *ownAddresses) keep(ctx context.Context) {
-	ticker := time.NewTicker(refreshOwn)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			o.refresh(ctx)
-		}
-	}
-}
+func (o *ownAddresses) keep(ctx context.Context) { every(ctx, refreshOwn, o.refresh) }
 
 // refresh keeps what an address meant before where it cannot be looked up now. The guard is told of changes only: each
 // costs it its idle connections.

@@ -82,16 +82,23 @@ func (a *App) startDispatcher(ctx context.Context) {
 }
 
 func (a *App) renew(ctx context.Context) {
-	ticker := time.NewTicker(renewEvery)
+	every(ctx, renewEvery, func(ctx context.Context) {
+		if err := a.store.RenewWorker(ctx, a.owner); err != nil && ctx.Err() == nil {
+			a.logger.ErrorContext(ctx, "renew worker", "error", err)
+		}
+	})
+}
+
+// every calls fn each time the interval has passed, until ctx ends.
+func every(ctx context.Context, interval time.Duration, fn func(ctx context.Context)) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := a.store.RenewWorker(ctx, a.owner); err != nil && ctx.Err() == nil {
-				a.logger.ErrorContext(ctx, "renew worker", "error", err)
-			}
+			fn(ctx)
 		}
 	}
 }
