@@ -60,7 +60,7 @@ test-long: ## run the tests whose full size takes minutes
 
 # docs/reliability.md says what it shows, and which variables change it.
 .PHONY: fault
-fault: ## end, cut and slow down real processes under load and check that nothing is lost; half an hour on two cores
+fault: ## end, cut and slow down real processes under load and check that nothing is lost
 	@scripts/postgres.sh
 	$(GO) test -tags fault -v -count 1 -timeout 120m $(ARGS) ./internal/fault
 
@@ -77,9 +77,9 @@ FUZZTIME ?= 1m
 fuzz: ## run every fuzz target for FUZZTIME (1m); PKG=./api for some
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh $(PKG)
 
-# POSTHORN_FAULT_RATE sets the load in events a second; the default is 40 % of what two cores that do nothing else sustain.
+# POSTHORN_FAULT_RATE sets the load in events a second; the default, 60, is 40 % of what two quiet cores sustain.
 .PHONY: neighbours
-neighbours: ## measure what an endpoint that hangs, fails or comes back does to the others; about 30 minutes
+neighbours: ## measure what an endpoint that hangs, fails or comes back does to the others
 	@scripts/postgres.sh
 	$(GO) test -tags fault -run 'TestF6[567]_' -v -timeout 90m $(ARGS) ./internal/app
 

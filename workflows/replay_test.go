@@ -50,8 +50,9 @@ func replayOf(name string, fn any, file string) error {
 		sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)), file)
 }
 
-// TestF19_RecordedHistoriesReplay fails when today's Deliver would do something else than the one that started a workflow which is still
-// open somewhere. The histories are what is right then: keep the old way behind workflow.GetVersion.
+// TestF19_RecordedHistoriesReplay fails when today's Deliver would do something else than the one that started a
+// workflow which is still open somewhere. The histories are what is right then: keep the old way behind
+// workflow.GetVersion.
 func TestF19_RecordedHistoriesReplay(t *testing.T) {
 	t.Parallel()
 	for _, path := range recordedPaths() {

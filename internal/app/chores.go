@@ -116,7 +116,8 @@ func RevokeKey(ctx context.Context, cfg config.Config, id string) error {
 	})
 }
 
-// audited makes what is done under ctx, to the key where it is about one, an entry in the audit log, as the API's own actions are.
+// audited makes what is done under ctx, to the key where it is about one, an entry in the audit log, as the API's own
+// actions are.
 func audited(ctx context.Context, action string, key *models.Key) context.Context {
 	return models.WithAudit(ctx, &models.AuditEntry{
 		ID: models.NewID(), Actor: models.ActorOperator, Role: models.RoleOperator, ApplicationID: key.ApplicationID,

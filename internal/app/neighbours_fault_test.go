@@ -16,8 +16,8 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-// faultRate is the load in events a second: 40 % of what two quiet cores sustain, unless POSTHORN_FAULT_RATE says
-// otherwise.
+// faultRate is the load in events a second: 40 % of the 148 that two quiet cores sustain (docs/performance.md), unless
+// POSTHORN_FAULT_RATE says otherwise.
 func faultRate(t *testing.T) float64 {
 	t.Helper()
 	if text := os.Getenv("POSTHORN_FAULT_RATE"); text != "" {
@@ -25,7 +25,19 @@ func faultRate(t *testing.T) float64 {
 		require.NoError(t, err)
 		return rate
 	}
-	return 45
+	return 60
+}
+
+// newWarmStreet is a street of twenty endpoints that has had a little load, and the rate of what is to come.
+func newWarmStreet(t *testing.T, databaseURL string) (*street, float64) {
+	t.Helper()
+	cfg := embedded(t)
+	cfg.DatabaseURL = databaseURL
+	s := newStreet(start(t, cfg, everything), 20, impatient, nil)
+	rate := faultRate(t)
+	t.Logf("%g events/s to 20 endpoints", rate)
+	s.drive(rate, turnTime/4)
+	return s, rate
 }
 
 // impatient is a policy whose retries come soon, so that what one turn leaves behind is gone before the next.
@@ -100,13 +112,8 @@ func TestF65_AHangingEndpointDoesNotSlowOthersDown(t *testing.T) {
 	keepConnections(t)
 	for name, database := range databases(t) {
 		t.Run(name, func(t *testing.T) {
-			cfg := embedded(t)
-			cfg.DatabaseURL = database(t)
-			s := newStreet(start(t, cfg, everything), 20, impatient, nil)
-			rate := faultRate(t)
-			t.Logf("%g events/s to 20 endpoints", rate)
+			s, rate := newWarmStreet(t, database(t))
 			p99s := map[string][]time.Duration{}
-			s.drive(rate, turnTime/4) // warms up
 			for range turns {
 				s.turn(rate, "without", p99s)
 				s.ends[0].hang()
@@ -126,13 +133,8 @@ func TestF65_ABacklogBehindAHangingEndpointDoesNotSlowOthersDown(t *testing.T) {
 	keepConnections(t)
 	for name, database := range databases(t) {
 		t.Run(name, func(t *testing.T) {
-			cfg := embedded(t)
-			cfg.DatabaseURL = database(t)
-			s := newStreet(start(t, cfg, everything), 20, impatient, nil)
-			rate := faultRate(t)
-			t.Logf("%g events/s to 20 endpoints", rate)
+			s, rate := newWarmStreet(t, database(t))
 			p99s := map[string][]time.Duration{}
-			s.drive(rate, turnTime/4) // warms up
 			for range 3 {
 				s.turn(rate, "without", p99s)
 				s.ends[0].hang()

@@ -95,11 +95,11 @@ func (s *Store) round(ctx context.Context, owner string, ids []string, decide fu
 
 // roundOnce runs one transaction with a round, whose permits are given back if it fails.
 func (s *Store) roundOnce(ctx context.Context, locked []string, run func(*gorm.DB) (*round, error)) error {
-	leave, err := s.subscriptionLocks.lock(ctx, locked)
+	unlock, err := s.subscriptionLocks.lock(ctx, locked)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer unlock()
 	var r *round
 	err = s.inBackground(ctx, func() error {
 		return s.writeClaim(ctx, func(tx *gorm.DB) (err error) {

@@ -14,11 +14,11 @@ import (
 // its subscription, and what that means for others in order with it.
 func (s *Store) Settle(ctx context.Context, settlement models.Settlement) (models.Settled, error) {
 	s.freePermit(settlement.Claim)
-	leave, err := s.subscriptionLocks.lock(ctx, s.settledBy(settlement))
+	unlock, err := s.subscriptionLocks.lock(ctx, s.settledBy(settlement))
 	if err != nil {
 		return models.Settled{}, err
 	}
-	defer leave()
+	defer unlock()
 	var settled models.Settled
 	err = s.inBackground(ctx, func() error {
 		return s.write(ctx, func(tx *gorm.DB) (err error) {
@@ -48,9 +48,9 @@ func (s *Store) freeNextPermit(settled models.Settled) {
 	}
 }
 
-// settledBy are the subscriptions whose locks a settlement takes: a failure changes its subscription's row, and so does the claim of the
-// next where there is a limit. On SQLite, too: when a hundred requests to a receiver that hangs end at one moment, others'
-// deliveries would wait behind all of them.
+// settledBy are the subscriptions whose locks a settlement takes: a failure changes its subscription's row, and so does
+// the claim of the next where there is a limit. On SQLite, too: when a hundred requests to a receiver that hangs end at
+// one moment, others' deliveries would wait behind all of them.
 func (s *Store) settledBy(st models.Settlement) []string {
 	spec := st.Claim.Spec
 	claims := s.postgres() && st.Owner != "" && (spec.MaxInFlight > 0 || spec.RateLimit > 0)

@@ -19,7 +19,7 @@ type subscriptionLock struct {
 }
 
 // lock waits for the locks of the subscriptions, which are sorted, and returns how to unlock them.
-func (t *subscriptionLocks) lock(ctx context.Context, subscriptions []string) (unlock func(), err error) {
+func (l *subscriptionLocks) lock(ctx context.Context, subscriptions []string) (unlock func(), err error) {
 	held := make([]func(), 0, len(subscriptions))
 	unlock = func() {
 		for _, unlockOne := range held {
@@ -27,7 +27,7 @@ func (t *subscriptionLocks) lock(ctx context.Context, subscriptions []string) (u
 		}
 	}
 	for _, id := range subscriptions {
-		unlockOne, err := t.lockOne(ctx, id)
+		unlockOne, err := l.lockOne(ctx, id)
 		if err != nil {
 			unlock()
 			return nil, err
@@ -37,37 +37,37 @@ func (t *subscriptionLocks) lock(ctx context.Context, subscriptions []string) (u
 	return unlock, nil
 }
 
-func (t *subscriptionLocks) lockOne(ctx context.Context, subscription string) (func(), error) {
-	at := t.use(subscription)
+func (l *subscriptionLocks) lockOne(ctx context.Context, subscription string) (func(), error) {
+	at := l.use(subscription)
 	select {
 	case at.held <- struct{}{}:
-		return func() { <-at.held; t.forget(subscription, at) }, nil
+		return func() { <-at.held; l.forget(subscription, at) }, nil
 	case <-ctx.Done():
-		t.forget(subscription, at)
+		l.forget(subscription, at)
 		return nil, translate(ctx.Err())
 	}
 }
 
-func (t *subscriptionLocks) use(subscription string) *subscriptionLock {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at := t.all[subscription]
+func (l *subscriptionLocks) use(subscription string) *subscriptionLock {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := l.all[subscription]
 	if at == nil {
-		if t.all == nil {
-			t.all = map[string]*subscriptionLock{}
+		if l.all == nil {
+			l.all = map[string]*subscriptionLock{}
 		}
 		at = &subscriptionLock{held: make(chan struct{}, 1)}
-		t.all[subscription] = at
+		l.all[subscription] = at
 	}
 	at.users++
 	return at
 }
 
-func (t *subscriptionLocks) forget(subscription string, at *subscriptionLock) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (l *subscriptionLocks) forget(subscription string, at *subscriptionLock) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if at.users--; at.users == 0 {
-		delete(t.all, subscription)
+		delete(l.all, subscription)
 	}
 }
 
