@@ -57,6 +57,8 @@ type Activities struct {
 	Owner string
 	// Wake tells the dispatcher that a settlement left something for it; it must not block.
 	Wake func()
+	// Returned tells the dispatcher that FirstAttempts is through with invocations; nil = nobody asks.
+	Returned func(invocations []string)
 	// Now is the clock.
 	Now    func() time.Time
 	Logger *slog.Logger

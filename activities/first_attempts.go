@@ -34,15 +34,21 @@ const (
 	// firstAttemptsBudget is how long FirstAttempts waits for a slow receiver. It runs as a local activity inside a
 	// workflow task, so the workflow hears of nothing else meanwhile.
 	firstAttemptsBudget = 500 * time.Millisecond
+	// settleBudget is how long it then waits for the database to record those who answered; both, and the claim, are
+	// within the three seconds that its workflow gives it.
+	settleBudget = 1500 * time.Millisecond
 	// queueBudget is how long one call goes on with the next of a FIFO queue.
 	queueBudget = time.Second
 )
 
-// FirstAttempts makes the first attempts of all invocations at once and returns when all have answered, when the
-// first retry is due, or after 500 ms, whichever is first. What is still in flight then goes on by itself; the
+// FirstAttempts makes the first attempts of all invocations at once and returns when all are recorded, when the first
+// retry is due, or when those are that were answered within 500 ms. What is still in flight then goes on by itself; the
 // regular activity that follows joins it. The head of a FIFO queue draws those behind it after it, one after the
 // other, as long as each is delivered, for a second.
 func (a *Activities) FirstAttempts(ctx context.Context, in FirstAttemptsInput) (*FirstAttemptsResult, error) {
+	if a.Returned != nil {
+		defer a.Returned(in.Invocations)
+	}
 	gates, err := a.Gatekeeper.Claim(ctx, a.Owner, in.Invocations)
 	if err != nil {
 		return nil, err

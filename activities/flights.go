@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/posthorn/posthorn/internal/failpoint"
@@ -20,6 +21,8 @@ type flights struct {
 // flight is one attempt from its claim to its settlement.
 type flight struct {
 	claim *models.Claim
+	// answered is set once the receiver has answered, or will not.
+	answered atomic.Bool
 	// done is closed once the attempt is settled; settlement and kept are set by then.
 	done       chan struct{}
 	settlement models.Settlement
@@ -88,7 +91,9 @@ func (a *Activities) launch(ctx context.Context, claim *models.Claim, c course) 
 	go func() {
 		defer a.flights.land(fl)
 		failpoint.Hit("claim-committed")
-		fl.settlement = claim.Settle(a.send(ctx, claim))
+		result := a.send(ctx, claim)
+		fl.answered.Store(true)
+		fl.settlement = claim.Settle(result)
 		failpoint.Hit("attempt-sent")
 		c.apply(&fl.settlement, a.Owner, a.Now())
 		a.note(fl, a.settle(ctx, fl.settlement))

@@ -14,13 +14,14 @@ type lines struct {
 	passed []*flight
 	landed chan int
 	now    func() time.Time
-	// end is when the wait is over, and timer fires.
+	// end is when the wait is over, and timer fires; retry is set when that is because a retry is due.
 	end   time.Time
 	timer *time.Timer
+	retry bool
 }
 
-// await returns when every flight has landed, the budget is used up, or the earliest retry is due. The answer has the
-// last flight of each line, and those that others followed.
+// await returns when every flight has landed, the receivers' budget is used up, or the earliest retry is due. The answer
+// has the last flight of each line, and those that others followed.
 func (a *Activities) await(ctx context.Context, launched []*flight) (last, passed []*flight) {
 	l := &lines{
 		last: slices.Clone(launched), now: a.Now, end: a.Now().Add(firstAttemptsBudget),
@@ -38,12 +39,32 @@ func (a *Activities) await(ctx context.Context, launched []*flight) (last, passe
 				open--
 			}
 		case <-l.timer.C:
+			if !l.retry {
+				l.settle(ctx)
+			}
 			return l.last, l.passed
 		case <-ctx.Done():
 			return l.last, l.passed
 		}
 	}
 	return l.last, l.passed
+}
+
+// settle waits for those that have their receivers' answers and are being recorded: where the database is slow, an
+// activity for each of them would only make it slower.
+func (l *lines) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleBudget)
+	defer cancel()
+	for _, fl := range l.last {
+		if !fl.answered.Load() {
+			continue
+		}
+		select {
+		case <-fl.done:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (l *lines) watch(i int) {
@@ -61,10 +82,12 @@ func (l *lines) follow(i int) bool {
 		l.last[i], l.passed = fl.then, append(l.passed, fl)
 		l.watch(i)
 		l.waitUntil(l.now().Add(firstAttemptsBudget))
+		l.retry = false
 		return true
 	}
 	if next := fl.settlement.NextAttemptAt; next != nil && next.Before(l.end) {
 		l.waitUntil(*next)
+		l.retry = true
 	}
 	return false
 }

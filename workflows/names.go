@@ -76,6 +76,9 @@ func EventWorkflowID(eventID string, part int) string {
 	return fmt.Sprintf("event/%s/%d", eventID, part+1)
 }
 
+// SharedWorkflowID is the workflow of several events, of which the given one is the first.
+func SharedWorkflowID(eventID string) string { return "events/" + eventID }
+
 // InvocationWorkflowID is the workflow of an invocation that travels alone: a test, or the head of a FIFO queue.
 func InvocationWorkflowID(invocationID string) string { return "invocation/" + invocationID }
 
@@ -99,7 +102,9 @@ var (
 	SearchApplication = temporal.NewSearchAttributeKeyKeyword("PosthornApplication")
 	// SearchSubscription lists the subscriptions' ids.
 	SearchSubscription = temporal.NewSearchAttributeKeyKeywordList("PosthornSubscription")
-	// SearchEventType is the event type's name.
+	// SearchEvents lists the ids of the events that share a workflow; one that has its own is found by the workflow's id.
+	SearchEvents = temporal.NewSearchAttributeKeyKeywordList("PosthornEvents")
+	// SearchEventType is the event type's name; where several events of different types share a workflow, it is not set.
 	SearchEventType = temporal.NewSearchAttributeKeyKeyword("PosthornEventType")
 	// SearchStatus is how far the workflow has come: one of the Status… values.
 	SearchStatus = temporal.NewSearchAttributeKeyKeyword("PosthornStatus")
@@ -120,6 +125,7 @@ func SearchAttributes() map[string]enumspb.IndexedValueType {
 	return map[string]enumspb.IndexedValueType{
 		SearchApplication.GetName():  SearchApplication.GetValueType(),
 		SearchSubscription.GetName(): SearchSubscription.GetValueType(),
+		SearchEvents.GetName():       SearchEvents.GetValueType(),
 		SearchEventType.GetName():    SearchEventType.GetValueType(),
 		SearchStatus.GetName():       SearchStatus.GetValueType(),
 	}

@@ -51,10 +51,14 @@ func (a *App) startWorker(ctx context.Context) error {
 	if err := errors.Join(err, a.store.RenewWorker(ctx, a.owner)); err != nil {
 		return fmt.Errorf("register worker: %w", err)
 	}
+	d := dispatch.New(dispatch.Options{
+		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: a.store.Now,
+		Unsearchable: len(a.temporal.missing) > 0, EventsPerWorkflow: a.cfg.EventsPerWorkflow,
+	})
 	acts := &activities.Activities{
 		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Eraser: a.store, Retention: a.cfg.Retention,
 		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
-		Wake: func() { a.wake() }, Now: a.store.Now, Logger: a.logger,
+		Wake: func() { a.wake() }, Returned: d.Returned, Now: a.store.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
 	a.background(ctx, "renewal of the lease", a.renew)
@@ -66,16 +70,12 @@ func (a *App) startWorker(ctx context.Context) error {
 		return fmt.Errorf("start worker: %w", err)
 	}
 	a.onStop("worker", func(context.Context) error { w.Stop(); return nil })
-	a.startDispatcher(ctx)
+	a.startDispatcher(ctx, d)
 	a.background(ctx, "schedule of the retention", a.scheduleRetention)
 	return nil
 }
 
-func (a *App) startDispatcher(ctx context.Context) {
-	d := dispatch.New(dispatch.Options{
-		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: a.store.Now,
-		Unsearchable: len(a.temporal.missing) > 0,
-	})
+func (a *App) startDispatcher(ctx context.Context, d *dispatch.Dispatcher) {
 	a.wake, a.local = d.Wake, d
 	a.background(ctx, "dispatcher", d.Run)
 	a.background(ctx, "listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })

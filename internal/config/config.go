@@ -42,6 +42,8 @@ type Config struct {
 	RateLimitKey         float64 `env:"POSTHORN_RATE_LIMIT_KEY" help:"Requests per second that each API process takes of one key, the operator key included; more get 429. 0 or unset: any number."`
 	RateLimitApplication float64 `env:"POSTHORN_RATE_LIMIT_APPLICATION" help:"Requests per second that each API process takes for one application, whatever their key; more get 429. 0 or unset: any number."`
 
+	EventsPerWorkflow int `env:"POSTHORN_EVENTS_PER_WORKFLOW" default:"1" help:"How many events may share a Temporal workflow while more of an application wait than can be started at once: 1 to 50. 1 gives each its own; 50 costs a fraction."`
+
 	ProfilesDir string `env:"POSTHORN_PROFILES_DIR" help:"Folder with more profiles (*.yaml)."`
 
 	Retention time.Duration `env:"POSTHORN_RETENTION" default:"720h" help:"How long events, their payloads and logs are kept after the last thing that happened to them; an open delivery keeps them longer. 1h or more; 0 keeps them for ever."`
@@ -55,6 +57,9 @@ const minOperatorKey = 32
 
 // maxRateLimit is more than one process can answer, per second.
 const maxRateLimit = 1_000_000
+
+// maxEventsPerWorkflow is how many invocations a workflow holds at most; see package workflows.
+const maxEventsPerWorkflow = 50
 
 // minRetention is the least retention other than none: longer than any attempt, and than clocks differ.
 const minRetention = time.Hour
@@ -105,6 +110,9 @@ func (c *Config) Validate() error {
 		if u, err := url.Parse(c.TemporalUIURL); err != nil || u.Host == "" {
 			add("--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)", "is not an absolute URL")
 		}
+	}
+	if c.EventsPerWorkflow < 1 || c.EventsPerWorkflow > maxEventsPerWorkflow {
+		add("--events-per-workflow (POSTHORN_EVENTS_PER_WORKFLOW)", "must be 1 to %d", maxEventsPerWorkflow)
 	}
 	if c.Retention != 0 && c.Retention < minRetention {
 		add("--retention (POSTHORN_RETENTION)", "must be 1h or more, or 0 to keep everything")

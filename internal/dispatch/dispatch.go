@@ -17,6 +17,7 @@ import (
 type Store interface {
 	TakeDispatches(ctx context.Context, limit int) ([]models.Dispatch, error)
 	MarkDispatched(ctx context.Context, lease time.Time, ids []string) error
+	MoveDispatches(ctx context.Context, workflows map[string][]string) error
 	TakeCommands(ctx context.Context, limit int) ([]models.Command, error)
 	MarkCommand(ctx context.Context, c models.Command) error
 	TakeJobs(ctx context.Context, limit int) ([]models.JobDispatch, error)
@@ -74,8 +75,11 @@ type Dispatcher struct {
 	logger   *slog.Logger
 	// unsearchable starts workflows without search attributes.
 	unsearchable bool
-	wake         chan struct{}
-	now          func() time.Time
+	// eventsPerWorkflow is how many events may share a workflow where many wait.
+	eventsPerWorkflow int
+	window            *window
+	wake              chan struct{}
+	now               func() time.Time
 	// lined is set when rows were taken that had waited in line; it is Run's own.
 	lined bool
 
@@ -87,7 +91,7 @@ type Dispatcher struct {
 	unmarked map[time.Time][]string
 }
 
-// Options are a Dispatcher's parts; all are required but Unsearchable.
+// Options are a Dispatcher's parts; all are required but the last two.
 type Options struct {
 	Store    Store
 	Temporal Temporal
@@ -96,13 +100,16 @@ type Options struct {
 	Now      func() time.Time
 	// Unsearchable is set when the namespace lacks the search attributes.
 	Unsearchable bool
+	// EventsPerWorkflow is how many events may share a workflow where more wait than can be started at once; 0 = 1.
+	EventsPerWorkflow int
 }
 
 // New makes a Dispatcher.
 func New(o Options) *Dispatcher {
 	return &Dispatcher{
 		store: o.Store, temporal: o.Temporal, observer: o.Observer, logger: o.Logger, now: o.Now,
-		unsearchable: o.Unsearchable, wake: make(chan struct{}, 1), unmarked: map[time.Time][]string{},
+		unsearchable: o.Unsearchable, eventsPerWorkflow: o.EventsPerWorkflow, window: newWindow(),
+		wake: make(chan struct{}, 1), unmarked: map[time.Time][]string{},
 	}
 }
 
@@ -113,6 +120,9 @@ func (d *Dispatcher) Wake() {
 	d.mu.Unlock()
 	d.nudge()
 }
+
+// Returned tells the dispatcher that the first attempts of these invocations are over, or go on by themselves.
+func (d *Dispatcher) Returned(invocations []string) { d.window.leave(invocations) }
 
 func (d *Dispatcher) nudge() {
 	select {

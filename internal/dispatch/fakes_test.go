@@ -46,6 +46,7 @@ type world struct {
 	started     []start
 	signalled   []signal
 	marked      []string
+	moved       map[string][]string
 	markedCmds  []string
 	markedJobs  []string
 	erasing     []string
@@ -109,6 +110,13 @@ func overdue(r models.Dispatch, passes int) models.Dispatch {
 
 func alreadyStarted() error {
 	return serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "")
+}
+
+func (w *world) MoveDispatches(_ context.Context, moved map[string][]string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moved = moved
+	return w.storeErr
 }
 
 func (w *world) TakeDispatches(_ context.Context, limit int) ([]models.Dispatch, error) {

@@ -38,6 +38,7 @@ func (d *Dispatcher) Offer(rows []models.Dispatch) {
 
 // startOffered starts the workflows of what was offered. Rows whose start fails come back when their lease is over.
 func (d *Dispatcher) startOffered(ctx context.Context) {
+	d.window.wait(ctx, d.now)
 	d.mu.Lock()
 	rows := d.offered
 	d.offered = nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -22,12 +23,14 @@ import (
 type group struct {
 	workflowID string
 	rows       []models.Dispatch
+	// events counts the events that share it; 0 = it is one event's, or none's.
+	events int
 }
 
 // invocations takes one batch of rows and starts their workflows; it returns how many rows it took and how many of
 // them their workflows have.
 func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
-	rows, err := d.store.TakeDispatches(ctx, batch)
+	rows, err := d.store.TakeDispatches(ctx, min(batch, d.window.wait(ctx, d.now)))
 	if err != nil {
 		d.logFailure(ctx, "take dispatches", err)
 		return 0, 0
@@ -44,7 +47,7 @@ func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
 func (d *Dispatcher) startAll(ctx context.Context, rows []models.Dispatch) [][]models.Dispatch {
 	d.observer.Dispatched(len(rows), d.now().Sub(oldest(rows)))
 	done := make([][]models.Dispatch, 0, len(rows))
-	groups := groupRows(rows)
+	groups := d.share(ctx, groupRows(rows))
 	results := make([]error, len(groups))
 	d.each(len(groups), func(i int) { results[i] = d.start(ctx, groups[i]) })
 	for i, err := range results {
@@ -107,8 +110,13 @@ func groupRows(rows []models.Dispatch) []group {
 func (d *Dispatcher) start(ctx context.Context, g group) error {
 	options := d.options(g)
 	in := workflows.DeliverInput{Invocations: g.ids(), Unsearchable: d.unsearchable}
+	d.window.enter(in.Invocations, d.now())
 	_, err := d.temporal.ExecuteWorkflow(ctx, options, workflows.DeliverName, in)
 	failpoint.Hit("dispatch-started")
+	if err == nil {
+		return nil
+	}
+	d.window.leave(in.Invocations)
 	if _, running := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); !running {
 		return err
 	}
@@ -155,22 +163,39 @@ func (d *Dispatcher) options(g group) client.StartWorkflowOptions {
 		StaticSummary:                            g.summary(),
 	}
 	if !d.unsearchable && len(g.rows) > 0 {
-		o.TypedSearchAttributes = temporal.NewSearchAttributes(
-			workflows.SearchApplication.ValueSet(g.rows[0].ApplicationID),
-			workflows.SearchSubscription.ValueSet(g.subscriptions()),
-			workflows.SearchEventType.ValueSet(g.rows[0].EventType),
-			workflows.SearchStatus.ValueSet(workflows.StatusDelivering),
-		)
+		o.TypedSearchAttributes = temporal.NewSearchAttributes(g.searchAttributes()...)
 	}
 	return o
 }
 
-func (g group) subscriptions() []string {
-	ids := make([]string, 0, len(g.rows))
-	for _, row := range g.rows {
-		ids = append(ids, row.SubscriptionID)
+func (g group) searchAttributes() []temporal.SearchAttributeUpdate {
+	attributes := []temporal.SearchAttributeUpdate{
+		workflows.SearchApplication.ValueSet(g.rows[0].ApplicationID),
+		workflows.SearchSubscription.ValueSet(g.distinct(func(row models.Dispatch) string { return row.SubscriptionID })),
+		workflows.SearchStatus.ValueSet(workflows.StatusDelivering),
 	}
-	return ids
+	if types := g.types(); len(types) == 1 {
+		attributes = append(attributes, workflows.SearchEventType.ValueSet(types[0]))
+	}
+	if g.events > 0 {
+		attributes = append(attributes, workflows.SearchEvents.ValueSet(g.distinct(func(row models.Dispatch) string { return *row.EventID })))
+	}
+	return attributes
+}
+
+func (g group) types() []string {
+	return g.distinct(func(row models.Dispatch) string { return row.EventType })
+}
+
+// distinct lists what of gives for the rows, each value once.
+func (g group) distinct(of func(models.Dispatch) string) []string {
+	values := make([]string, 0, len(g.rows))
+	for _, row := range g.rows {
+		if value := of(row); !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 // summary reads like `loan.updated → 3 subscriptions` in the Temporal UI.
@@ -180,6 +205,8 @@ func (g group) summary() string {
 		return ""
 	case g.rows[0].EventID == nil:
 		return "test of a subscription"
+	case g.events > 0:
+		return fmt.Sprintf("%d events (%s) → %d deliveries", g.events, strings.Join(g.types(), ", "), len(g.rows))
 	case len(g.rows) == 1:
 		return g.rows[0].EventType + " → 1 subscription"
 	default:

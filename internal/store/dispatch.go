@@ -66,6 +66,19 @@ func (s *Store) MarkDispatched(ctx context.Context, lease time.Time, ids []strin
 	})
 }
 
+// MoveDispatches gives invocations, by workflow id, to other workflows than those they were accepted with: commands that
+// come from now on go there.
+func (s *Store) MoveDispatches(ctx context.Context, workflows map[string][]string) error {
+	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		for workflow, ids := range workflows {
+			if err := tx.Exec("UPDATE invocations SET workflow_id = ? WHERE id IN ?", workflow, ids).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // TakeCommands takes up to limit commands that are due, like TakeDispatches.
 func (s *Store) TakeCommands(ctx context.Context, limit int) ([]models.Command, error) {
 	var rows []models.Command

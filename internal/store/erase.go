@@ -146,15 +146,12 @@ func (s *Store) scrub(ctx context.Context) error {
 	if s.postgres() {
 		return nil
 	}
-	release, err := s.takeWriter(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
 	var result struct{ Busy, Log, Checkpointed int }
-	err = s.db.WithContext(context.WithoutCancel(ctx)).Raw("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&result).Error
+	err := s.committer.do(ctx, &pendingWrite{alone: true, fn: func(db *gorm.DB) error {
+		return db.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&result).Error
+	}})
 	if err == nil && result.Busy != 0 {
 		err = errors.New("the write-ahead log is in use")
 	}
-	return err
+	return translate(err)
 }

@@ -12,7 +12,7 @@ import (
 type InvocationView = models.InvocationView
 
 const (
-	openSQL          = "status IN ('pending', 'queued', 'retrying')"
+	openSQL          = "(status = 'pending' OR status = 'queued' OR status = 'retrying')"
 	joinSubscription = "JOIN subscriptions s ON s.id = invocations.subscription_id"
 	// pausedSQL says in SQL when an open invocation waits for its subscription; deleted ones have none open.
 	pausedSQL         = "(NOT s.enabled OR NOT s.verified OR s.gone)"

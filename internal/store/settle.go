@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -94,30 +95,35 @@ func (s *Store) settle(tx *gorm.DB, st models.Settlement) (models.Settled, error
 // abandoned while the attempt was in flight stays so, whatever came of it; a redelivery that succeeds ends any state.
 func (s *Store) settleInvocation(tx *gorm.DB, st models.Settlement) (bool, error) {
 	c, r := st.Claim, st.Result
-	updates := map[string]any{
-		"attempts":           c.Number,
-		"url":                c.URL,
-		"last_attempt_at":    micros(r.StartedAt),
-		"last_status_code":   nullZero(r.StatusCode),
-		"last_error_code":    nil,
-		"last_error_message": nil,
-		"claim_token":        nil, "claim_owner": nil, "claim_redelivery": nil, "claimed_at": nil,
-		"updated_at": micros(r.FinishedAt),
-	}
+	set := assignments{}
+	set.add("attempts = ?, url = ?, last_attempt_at = ?, last_status_code = ?, updated_at = ?",
+		c.Number, c.URL, micros(r.StartedAt), nullZero(r.StatusCode), micros(r.FinishedAt))
+	set.add("claim_token = NULL, claim_owner = NULL, claim_redelivery = NULL, claimed_at = NULL")
 	if r.Error != nil {
-		updates["last_error_code"], updates["last_error_message"] = r.Error.Code, r.Error.Message
+		set.add("last_error_code = ?, last_error_message = ?", r.Error.Code, r.Error.Message)
+	} else {
+		set.add("last_error_code = NULL, last_error_message = NULL")
 	}
 	if c.Trigger != models.TriggerRedeliver {
-		updates["policy_attempts"] = c.PolicyAttempts + 1
-		updates["first_attempt_at"] = gorm.Expr("COALESCE(first_attempt_at, ?)", micros(r.StartedAt))
+		set.add("policy_attempts = ?, first_attempt_at = COALESCE(first_attempt_at, ?)", c.PolicyAttempts+1, micros(r.StartedAt))
 	}
-	s.settleStatus(updates, st)
-	done := tx.Model(&models.Invocation{}).Where("id = ? AND claim_token = ?", c.InvocationID, c.Token).
-		UpdateColumns(updates)
+	s.settleStatus(&set, st)
+	done := tx.Exec("UPDATE invocations SET "+strings.Join(set.columns, ", ")+" WHERE id = ? AND claim_token = ?",
+		append(set.args, c.InvocationID, c.Token)...)
 	return done.RowsAffected > 0, done.Error
 }
 
-func (s *Store) settleStatus(updates map[string]any, st models.Settlement) {
+// assignments are what an UPDATE sets. GORM would make them anew, in reflection, of a map at every attempt.
+type assignments struct {
+	columns []string
+	args    []any
+}
+
+func (a *assignments) add(columns string, args ...any) {
+	a.columns, a.args = append(a.columns, columns), append(a.args, args...)
+}
+
+func (s *Store) settleStatus(set *assignments, st models.Settlement) {
 	r := st.Result
 	var delivered any
 	if st.Status == models.StatusSucceeded {
@@ -126,13 +132,12 @@ func (s *Store) settleStatus(updates map[string]any, st models.Settlement) {
 	switch {
 	case st.Status == "": // a redelivery that failed
 	case st.Claim.Trigger == models.TriggerRedeliver:
-		updates["status"], updates["delivered_at"] = st.Status, delivered
-		updates["reason"], updates["abandoned_by"] = nil, nil
-		updates["next_attempt_at"], updates["dispatch_after"], updates["parked"] = nil, nil, false
+		set.add("status = ?, delivered_at = ?, parked = ?", st.Status, delivered, false)
+		set.add("reason = NULL, abandoned_by = NULL, next_attempt_at = NULL, dispatch_after = NULL")
 	default:
-		updates["status"] = gorm.Expr("CASE WHEN "+openSQL+" THEN ? ELSE status END", st.Status)
-		updates["next_attempt_at"] = gorm.Expr("CASE WHEN "+openSQL+" THEN "+s.castBigint("?")+" END", microsOf(st.NextAttemptAt))
-		updates["delivered_at"] = gorm.Expr("CASE WHEN "+openSQL+" THEN "+s.castBigint("?")+" ELSE delivered_at END", delivered)
+		set.add("status = CASE WHEN "+openSQL+" THEN ? ELSE status END", st.Status)
+		set.add("next_attempt_at = CASE WHEN "+openSQL+" THEN "+s.castBigint("?")+" END", microsOf(st.NextAttemptAt))
+		set.add("delivered_at = CASE WHEN "+openSQL+" THEN "+s.castBigint("?")+" ELSE delivered_at END", delivered)
 	}
 }
 

@@ -45,13 +45,10 @@ type Store struct {
 	dialect migrations.Dialect
 	db      *gorm.DB // writes, and reads inside transactions
 	reader  *gorm.DB // reads outside; the same as db on Postgres
-	// writer has one place on SQLite, whose only write connection every writer waits for here, with its own
-	// deadline, instead of inside the driver's busy handler; nil on Postgres.
-	writer chan struct{}
-	// relaxed tells how the write connection is set; see setDurable.
-	relaxed bool
-	keyring *secret.Keyring
-	now     func() time.Time
+	// committer has SQLite's only write connection; nil on Postgres.
+	committer *committer
+	keyring   *secret.Keyring
+	now       func() time.Time
 	// lost are claims that nobody here knows to have made.
 	lost  lostClaims
 	touch touch
@@ -111,11 +108,11 @@ const readConnections = 4
 
 func (s *Store) openSQLite(path string) error {
 	s.dialect = migrations.SQLite
-	s.writer = make(chan struct{}, 1)
 	var err error
 	if s.db, err = openSQLitePool(sqliteDSN(path, "immediate"), 1); err != nil {
 		return err
 	}
+	s.committer = newCommitter(s.db)
 	s.reader, err = openSQLitePool(sqliteDSN(path, "deferred"), readConnections)
 	return err
 }
@@ -184,6 +181,9 @@ func openGorm(dialector gorm.Dialector, connections int) (*gorm.DB, error) {
 // Close closes every connection.
 func (s *Store) Close() {
 	s.closing()
+	if s.committer != nil {
+		s.committer.close()
+	}
 	for _, db := range []*gorm.DB{s.db, s.reader} {
 		if db == nil {
 			continue
@@ -232,7 +232,8 @@ func (s *Store) writeClaim(ctx context.Context, fn func(tx *gorm.DB) error) erro
 // deadlockRetries is how often a transaction is run anew after the database broke a deadlock by taking it back.
 const deadlockRetries = 5
 
-// transact runs fn in a transaction, anew after a deadlock: what fn leaves behind must come from its last run alone.
+// transact runs fn in a transaction, anew after a deadlock, and where SQLite took back what others shared with it: what
+// fn leaves behind must come from its last run alone.
 func (s *Store) transact(ctx context.Context, durable bool, fn func(tx *gorm.DB) error) error {
 	for run := 0; ; run++ {
 		err := s.transactOnce(ctx, durable, fn)
@@ -243,64 +244,29 @@ func (s *Store) transact(ctx context.Context, durable bool, fn func(tx *gorm.DB)
 }
 
 func (s *Store) transactOnce(ctx context.Context, durable bool, fn func(tx *gorm.DB) error) error {
-	release, err := s.takeWriter(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if !s.postgres() {
-		// From here on it is a matter of microseconds: a context that cannot end spares the driver a goroutine for
-		// each statement.
-		ctx = context.WithoutCancel(ctx)
-		if err := s.setDurable(durable); err != nil {
-			return translate(err)
-		}
-	}
 	ctx, tokens := withTokens(ctx)
-	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		if !durable && s.postgres() {
-			if err := tx.Exec("SET LOCAL synchronous_commit = off").Error; err != nil {
-				return err
-			}
-		}
-		return fn(tx)
-	})
+	var err error
+	if s.postgres() {
+		err = s.commit(ctx, durable, fn)
+	} else {
+		err = s.committer.do(ctx, &pendingWrite{durable: durable, fn: fn})
+	}
 	if err != nil {
 		s.lost.add(*tokens, s.now())
 	}
 	return translate(err)
 }
 
-// setDurable makes SQLite's write connection wait for the disk, or not, where that is not so already. The caller
-// holds the writer's place.
-func (s *Store) setDurable(durable bool) error {
-	if s.relaxed == !durable {
-		return nil
-	}
-	mode := "NORMAL"
-	if durable {
-		mode = "FULL"
-	}
-	if err := s.db.Exec("PRAGMA synchronous = " + mode).Error; err != nil {
-		return err
-	}
-	s.relaxed = !durable
-	return nil
-}
-
-func (s *Store) takeWriter(ctx context.Context) (func(), error) {
-	if s.writer == nil {
-		return func() {}, nil
-	}
-	if err := ctx.Err(); err != nil { // select would choose at random
-		return nil, translate(err)
-	}
-	select {
-	case s.writer <- struct{}{}:
-		return func() { <-s.writer }, nil
-	case <-ctx.Done():
-		return nil, translate(ctx.Err())
-	}
+// commit runs fn in a transaction of its own.
+func (s *Store) commit(ctx context.Context, durable bool, fn func(tx *gorm.DB) error) error {
+	return s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if !durable {
+			if err := tx.Exec("SET LOCAL synchronous_commit = off").Error; err != nil {
+				return err
+			}
+		}
+		return fn(tx)
+	})
 }
 
 // forUpdate is the suffix that locks what a SELECT in a transaction reads. SQLite has one writer and needs none. No key
