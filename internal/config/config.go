@@ -111,7 +111,7 @@ func (c *Config) Validate() error {
 			add("--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)", "is not an absolute URL")
 		}
 	}
-	if c.EventsPerWorkflow < 1 || c.EventsPerWorkflow > maxEventsPerWorkflow {
+	if c.EventsPerWorkflow < 0 || c.EventsPerWorkflow > maxEventsPerWorkflow {
 		add("--events-per-workflow (POSTHORN_EVENTS_PER_WORKFLOW)", "must be 1 to %d", maxEventsPerWorkflow)
 	}
 	if c.Retention != 0 && c.Retention < minRetention {

@@ -49,7 +49,7 @@ type Temporal interface {
 
 // The dispatcher's pace.
 const (
-	// batch is how many rows one taking takes at most.
+	// batch is how many commands or jobs one taking takes at most.
 	batch = 200
 	// starters is how many workflows are started at once. More than a few dozen only queue inside the server.
 	starters = 32
@@ -174,7 +174,7 @@ func (d *Dispatcher) drain(ctx context.Context) {
 		if !d.mayLook() {
 			return
 		}
-		rows, started := d.invocations(ctx)
+		rows, started, more := d.invocations(ctx)
 		commands, signalled := d.commands(ctx)
 		jobs, told := d.jobs(ctx)
 		if rows+commands+jobs == 0 {
@@ -184,7 +184,7 @@ func (d *Dispatcher) drain(ctx context.Context) {
 			pause(ctx, outageWait)
 			return
 		}
-		if rows == batch || commands == batch || jobs == batch {
+		if more || commands == batch || jobs == batch {
 			d.Wake()
 		}
 	}

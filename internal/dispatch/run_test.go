@@ -137,7 +137,7 @@ func TestFullBatchesFollowEachOtherAtOnce(t *testing.T) {
 
 		require.Len(t, w.marked, 450)
 		require.Len(t, w.markedCmds, 450)
-		require.Len(t, w.takings, 3)
+		require.Len(t, w.takings, 5)
 	})
 }
 

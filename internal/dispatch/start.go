@@ -27,20 +27,21 @@ type group struct {
 	events int
 }
 
-// invocations takes one batch of rows and starts their workflows; it returns how many rows it took and how many of
-// them their workflows have.
-func (d *Dispatcher) invocations(ctx context.Context) (taken, started int) {
-	rows, err := d.store.TakeDispatches(ctx, min(batch, d.window.wait(ctx, d.now)))
+// invocations takes as many rows as the window has room for and starts their workflows; it returns how many rows it took,
+// how many of them their workflows have, and whether there may be more.
+func (d *Dispatcher) invocations(ctx context.Context) (taken, started int, more bool) {
+	limit := d.window.wait(ctx, d.now)
+	rows, err := d.store.TakeDispatches(ctx, limit)
 	if err != nil {
 		d.logFailure(ctx, "take dispatches", err)
-		return 0, 0
+		return 0, 0, false
 	}
 	if len(rows) == 0 {
-		return 0, 0
+		return 0, 0, false
 	}
 	d.lined = d.lined || slices.ContainsFunc(rows, func(row models.Dispatch) bool { return row.Lined })
 	failpoint.Hit("dispatch-taken")
-	return len(rows), d.mark(ctx, d.startAll(ctx, rows))
+	return len(rows), d.mark(ctx, d.startAll(ctx, rows)), len(rows) == limit
 }
 
 // startAll starts the workflows of the rows and returns those of them that their workflows have.
