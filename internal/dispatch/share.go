@@ -2,21 +2,21 @@ package dispatch
 
 import (
 	"context"
+	"runtime"
 	"slices"
 
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/workflows"
 )
 
-// shareAbove is how many events may wait before several are put into one workflow: so many are started at once without
-// being in each other's way on a small machine, and each has its own workflow.
-const shareAbove = 8
+// startsAtOnce is how many workflows are started at once without being in each other's way: one for each core.
+func startsAtOnce() int { return runtime.GOMAXPROCS(0) }
 
 // share puts the events of an application into common workflows where more of them wait than can be started at once: up
 // to EventsPerWorkflow each, and InvocationsPerWorkflow invocations. The rows are told their new workflow first, so that
 // commands reach it; where that fails, everybody keeps their own.
 func (d *Dispatcher) share(ctx context.Context, groups []group) []group {
-	if d.eventsPerWorkflow <= 1 || len(groups) <= shareAbove {
+	if d.eventsPerWorkflow <= 1 || len(groups) <= startsAtOnce() {
 		return groups
 	}
 	shared, alone := d.merge(groups)
