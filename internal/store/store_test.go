@@ -16,18 +16,26 @@ import (
 
 func TestSQLite(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
-		t.Helper()
-		return open(t, "sqlite:"+filepath.Join(t.TempDir(), "posthorn ?%&#.db"), now)
+	statements := newTrace()
+	t.Run("suite", func(t *testing.T) { //nolint:paralleltest // the plans come after it
+		storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
+			t.Helper()
+			return statements.open(t, "sqlite:"+filepath.Join(t.TempDir(), "posthorn ?%&#.db"), now)
+		})
 	})
+	t.Run("plans", func(t *testing.T) { sqlitePlans(t, statements) })
 }
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
-		t.Helper()
-		return open(t, testpg.URL(t), now)
+	statements := newTrace()
+	t.Run("suite", func(t *testing.T) { //nolint:paralleltest // the plans come after it
+		storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
+			t.Helper()
+			return statements.open(t, testpg.URL(t), now)
+		})
 	})
+	t.Run("plans", func(t *testing.T) { postgresPlans(t, statements) })
 }
 
 func open(t *testing.T, url string, now func() time.Time) *store.Store {
