@@ -55,6 +55,9 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.suite != "" {
 		return runSuite(ctx, o, stdout, stderr)
 	}
+	if o.mode == modeStored {
+		return runStored(ctx, o, stdout, stderr)
+	}
 	results, err := repeat(ctx, o, stdout, stderr)
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ const (
 	modeDrain = "drain"
 	// idle: nothing is published.
 	modeIdle = "idle"
+	// stored: how long publishing, listing and dispatching take when a million events are stored.
+	modeStored = "stored"
 )
 
 // What is measured.
@@ -96,7 +98,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&o.mode, "mode", modeClosed, "closed: workers publish back to back; open: at a fixed rate;"+
-		" drain: a backlog comes due at once; idle: nothing")
+		" drain: a backlog comes due at once; idle: nothing;"+
+		" stored: what takes longer with -stored 1000000 -waiting 100000")
 	flags.StringVar(&o.topology, "topology", topologyEmbedded, "embedded: posthorn dev; cluster: api, worker and posthorn temporal"+
 		" on a Postgres of their own, all of whose CPU is counted")
 	flags.IntVar(&o.events, "events", 2000, "closed, drain: how many events to publish")
@@ -177,13 +180,17 @@ func (o *options) complete() {
 			o.duration = time.Minute
 		}
 		o.events = 0
+	case modeStored:
+		if o.stored == 0 && o.waiting == 0 {
+			o.stored, o.waiting = fullStored, fullWaiting
+		}
 	}
 }
 
 func (o *options) check() error {
 	switch {
-	case !slices.Contains([]string{modeClosed, modeOpen, modeDrain, modeIdle}, o.mode):
-		return errors.New("-mode is closed, open, drain or idle")
+	case !slices.Contains([]string{modeClosed, modeOpen, modeDrain, modeIdle, modeStored}, o.mode):
+		return errors.New("-mode is closed, open, drain, idle or stored")
 	case o.topology != topologyEmbedded && o.topology != topologyCluster:
 		return errors.New("-topology is embedded or cluster")
 	case o.topology == topologyCluster && (o.databaseURL != "" || o.sample > 0):
@@ -204,6 +211,8 @@ func (o *options) check() error {
 		return fmt.Errorf("-stored and -waiting are 0 to %d together", maxHistory)
 	case (o.stored > 0 || o.waiting > 0) && o.databaseURL != "":
 		return errors.New("-stored and -waiting are for a database of the benchmark's own, not for -database-url")
+	case o.mode == modeStored && (o.stored < fewStored || o.waiting < fewWaiting || o.databaseURL != ""):
+		return fmt.Errorf("-mode stored wants -stored and -waiting of %d or more, and no -database-url", fewWaiting)
 	case o.eventsPerWorkflow < 0:
 		return errors.New("-events-per-workflow is 1 or more")
 	case o.sample < 0 || (o.sample > 0 && o.sample < time.Second):

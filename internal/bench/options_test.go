@@ -46,6 +46,7 @@ func TestParseRefusesWhatIsOutOfBounds(t *testing.T) {
 		{"-waiting", "10000001"},
 		{"-waiting", "1", "-database-url", "postgres://x"},
 		{"-events-per-workflow", "-1"},
+		{"-mode", "stored", "-stored", "10"},
 		{"-env", "KEY"},
 		{"-env", "=VALUE"},
 		{"-suite", "slow"},

@@ -11,12 +11,26 @@ import (
 )
 
 // run measures one load on a fresh system.
-func run(ctx context.Context, o options, stderr io.Writer) (result, error) {
+func run(ctx context.Context, o options, stderr io.Writer) (r result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+2*startTimeout+fillTimeout(o))
 	defer cancel()
+	load := loadAverage()
+	err = withSystem(ctx, o, stderr, func(s *system, receiver *receiver) error {
+		r, err = measure(ctx, o, s, receiver)
+		r.LoadBefore = load
+		if err != nil || r.Losses > 0 || r.Refused > 0 {
+			tell(stderr, "the end of posthorn's log:\n%s", s.tail())
+		}
+		return err
+	})
+	return r, err
+}
+
+// withSystem starts a receiver and a system with a folder of its own, which end with do.
+func withSystem(ctx context.Context, o options, stderr io.Writer, do func(*system, *receiver) error) error {
 	dir, err := os.MkdirTemp("", "posthorn-bench-")
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	if o.keep {
 		tell(stderr, "data and log: %s", dir)
@@ -25,20 +39,14 @@ func run(ctx context.Context, o options, stderr io.Writer) (result, error) {
 	}
 	receiver, err := startReceiver(ctx)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	defer receiver.close()
-	load := loadAverage()
 	s, err := startSystem(ctx, o, dir)
-	if err != nil {
-		return result{}, errors.Join(err, s.stop())
+	if err == nil {
+		err = do(s, receiver)
 	}
-	r, err := measure(ctx, o, s, receiver)
-	r.LoadBefore = load
-	if err != nil || r.Losses > 0 || r.Refused > 0 {
-		tell(stderr, "the end of posthorn's log:\n%s", s.tail())
-	}
-	return r, errors.Join(err, s.stop())
+	return errors.Join(err, s.stop())
 }
 
 // fillTimeout is how long storing the history may take: ten times what it takes on a quiet machine.

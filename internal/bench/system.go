@@ -152,22 +152,15 @@ func (s *system) fill(ctx context.Context, application, subscription string) err
 }
 
 func (s *system) store(ctx context.Context, application, subscription string) error {
-	keyring, err := secret.NewKeyring(secret.GenerateMasterKey()) // nothing that is stored here is secret
-	if err != nil {
-		return err
-	}
-	opened, err := store.Open(ctx, store.Options{URL: s.databaseURL, Keyring: keyring})
-	if err != nil {
-		return err
-	}
-	defer opened.Close()
-	pool, err := opened.SQL()
-	if err != nil {
-		return err
-	}
-	return history.Fill(ctx, pool, opened.Dialect(), history.Amounts{
-		Stored: s.options.stored, Waiting: s.options.waiting, Application: application, Subscription: subscription,
-		Now: opened.Now(),
+	return s.withStore(ctx, nil, func(opened *store.Store) error {
+		pool, err := opened.SQL()
+		if err != nil {
+			return err
+		}
+		return history.Fill(ctx, pool, opened.Dialect(), history.Amounts{
+			Stored: s.options.stored, Waiting: s.options.waiting, Application: application, Subscription: subscription,
+			Now: opened.Now(),
+		})
 	})
 }
 

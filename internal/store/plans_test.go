@@ -68,7 +68,7 @@ func (r *trace) noteKinds(t *testing.T, s *store.Store) {
 	require.NoError(t, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, table := range []string{"applications", "subscriptions", "events", "invocations", "commands", "jobs", "erasures", "ordering_keys"} {
+	for _, table := range []string{"ordering_keys", "applications", "subscriptions", "events", "invocations", "commands", "jobs", "erasures"} {
 		rows, err := pool.Query("SELECT id FROM " + table) //nolint:noctx // the test's context has ended
 		if err != nil {
 			continue // the outage's database is gone
