@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -70,21 +69,6 @@ type options struct {
 	suite             string // "" = one measurement
 }
 
-// pairs are KEY=VALUE, in the order that they were given in.
-type pairs []string
-
-// String tells the flag package.
-func (p *pairs) String() string { return strings.Join(*p, " ") }
-
-// Set adds one.
-func (p *pairs) Set(pair string) error {
-	if name, _, ok := strings.Cut(pair, "="); !ok || name == "" {
-		return errors.New("want KEY=VALUE")
-	}
-	*p = append(*p, pair)
-	return nil
-}
-
 // environment is what the options add to that of Posthorn's processes.
 func (o *options) environment() []string {
 	if o.eventsPerWorkflow == 0 {
@@ -127,44 +111,6 @@ func parse(args []string, out io.Writer) (options, error) {
 	}
 	o.complete()
 	return o, o.check()
-}
-
-// suiteName is the value of -suite, which may stand behind it as a word of its own, or be left out.
-type suiteName string
-
-// String tells the flag package.
-func (s *suiteName) String() string { return string(*s) }
-
-// Set takes the name; "true" is what the flag package makes of none.
-func (s *suiteName) Set(name string) error {
-	switch name {
-	case "true", suiteFull:
-		*s = suiteFull
-	case suiteQuick, suiteGrowth:
-		*s = suiteName(name)
-	default:
-		return fmt.Errorf("want %s, %s or %s", suiteFull, suiteQuick, suiteGrowth)
-	}
-	return nil
-}
-
-// IsBoolFlag lets it stand alone.
-func (s *suiteName) IsBoolFlag() bool { return true }
-
-func parseAll(flags *flag.FlagSet, args []string) error {
-	for i, arg := range args[:max(0, len(args)-1)] {
-		if (arg == "-suite" || arg == "--suite") && !strings.HasPrefix(args[i+1], "-") {
-			args = append(append(slices.Clone(args[:i]), "-suite="+args[i+1]), args[i+2:]...)
-			break
-		}
-	}
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unknown argument %q", flags.Arg(0))
-	}
-	return nil
 }
 
 // complete fills in what follows from the mode.

@@ -111,7 +111,7 @@ func (l *load) publishAll(ctx context.Context, o options, s *system, before rest
 }
 
 // drainRate is how many events a second are accepted at least, however slow the machine: the backlog is due when they are.
-const drainRate = 50
+const drainRate = 100
 
 // drain accepts a backlog, and waits until just before it is due.
 func (l *load) drain(ctx context.Context, o options, s *system) (rest, error) {

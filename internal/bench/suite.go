@@ -145,25 +145,29 @@ func targets() []measurement {
 		{"5 subscriptions", options{subscriptions: 5, events: 1000}, []target{cost(1.5), delivered(900), peak()}},
 		{"50 subscriptions", options{subscriptions: 50, events: 200}, []target{cost(0.8), delivered(0), peak()}},
 		{
-			"1 subscription, 50 events per workflow", options{eventsPerWorkflow: 50, events: 5000, concurrency: 128},
+			"1 subscription, 50 events per workflow",
+			options{eventsPerWorkflow: 50, events: 5000, concurrency: 128},
 			[]target{cost(1.8), delivered(1000), peak()},
 		},
 		{"20 events/s", options{mode: modeOpen, rate: 20}, []target{endToEnd("p50", 10), endToEnd("p99", 30), endToEnd("p99.9", 0)}},
 		{
-			"50 events/s", options{mode: modeOpen, rate: fast},
+			"50 events/s",
+			options{mode: modeOpen, rate: fast},
 			[]target{endToEnd("p99", 60), accept("p50", 0), accept("p99", 20), accept("p99.9", 0)},
 		},
 		{"idle", options{mode: modeIdle}, []target{idleCPU, idleMemory}},
 		{"a backlog of 5,000", options{mode: modeDrain, events: 5000}, []target{cost(0), delivered(0)}},
 		{
-			"a backlog of 5,000, 50 events per workflow", options{mode: modeDrain, events: 5000, eventsPerWorkflow: 50},
+			"a backlog of 5,000, 50 events per workflow",
+			options{mode: modeDrain, events: 5000, eventsPerWorkflow: 50},
 			[]target{cost(0), delivered(0)},
 		},
 		{"100 KB", options{payload: 100 << 10, events: 1000}, []target{cost(0), delivered(0), peak()}},
 		{"one FIFO queue", options{ordering: "fifo"}, []target{cost(0), delivered(0)}},
 		{"cluster, 1 subscription", options{topology: topologyCluster}, []target{cost(0), delivered(0)}},
 		{
-			"cluster, 50 events/s", options{topology: topologyCluster, mode: modeOpen, rate: fast},
+			"cluster, 50 events/s",
+			options{topology: topologyCluster, mode: modeOpen, rate: fast},
 			[]target{endToEnd("p99", 0), accept("p99", 20)},
 		},
 	}

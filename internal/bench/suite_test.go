@@ -56,7 +56,7 @@ func TestIdleIsAPartOfOneCore(t *testing.T) {
 func TestASuiteWhoseRunsFailFails(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "posthorn")
-	require.NoError(t, os.WriteFile(binary, []byte("#!/bin/sh\necho no luck\nexit 1\n"), 0o700)) //nolint:gosec // to be run
+	require.NoError(t, os.WriteFile(binary, []byte("#!/bin/sh\necho no luck\nexit 1\n"), 0o700))
 	var out, told bytes.Buffer
 	err := bench(t.Context(), []string{"-suite", "growth", "-repeats", "1", "-binary", binary}, &out, &told)
 	require.ErrorContains(t, err, "25 subscriptions: run 1")

@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/posthorn/posthorn/internal/secret"
-	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/internal/store/history"
 	"github.com/posthorn/posthorn/internal/testpg"
 )
 
@@ -71,99 +69,6 @@ func (s *system) start(role, url string, env ...string) (*child, error) {
 	return c, err
 }
 
-func (s *system) startCluster(ctx context.Context) error {
-	var err error
-	if s.postgres, err = testpg.NewServer(); err != nil {
-		return err
-	}
-	if err := s.postgres.CreateDatabase(ctx, "posthorn"); err != nil {
-		return err
-	}
-	s.databaseURL = s.postgres.URL("posthorn").String()
-	ports, err := freePorts(ctx, 4)
-	if err != nil {
-		return err
-	}
-	s.environment = append(s.environment, "POSTHORN_DATABASE_URL="+s.databaseURL, "TEMPORAL_ADDRESS="+ports[0],
-		"POSTHORN_ALLOW_HTTP=true", "POSTHORN_EGRESS_ALLOW_CIDRS=127.0.0.0/8")
-	if err := s.migrate(ctx); err != nil {
-		return err
-	}
-	s.uiURL, s.url = "http://"+ports[1], "http://"+ports[2]
-	temporal, err := s.start("temporal", "", "POSTHORN_TEMPORAL_LISTEN="+ports[0], "POSTHORN_TEMPORAL_UI_LISTEN="+ports[1],
-		"POSTHORN_DATA="+filepath.Join(s.dir, "temporal"))
-	if err != nil {
-		return err
-	}
-	if err := temporal.wait(ctx, s.temporalAnswers); err != nil {
-		return err
-	}
-	return s.startRoles(ctx, ports[2], ports[3])
-}
-
-// temporalAnswers asks through its web UI, as atRest does.
-func (s *system) temporalAnswers(ctx context.Context) error {
-	_, err := s.runningWorkflows(ctx)
-	return err
-}
-
-func (s *system) startRoles(ctx context.Context, api, worker string) error {
-	for _, role := range []struct{ name, variable, address string }{
-		{"api", "POSTHORN_LISTEN", api}, {"worker", "POSTHORN_WORKER_LISTEN", worker},
-	} {
-		c, err := s.start(role.name, "http://"+role.address, role.variable+"="+role.address)
-		if err != nil {
-			return err
-		}
-		if err := c.wait(ctx, c.answersReady); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *system) migrate(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, s.options.binary, "migrate", "up", "--no-temporal") //nolint:gosec // the operator's choice
-	cmd.Env = s.environment
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("migrate: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// fill stores what the options want to be there already. A SQLite file is its process's alone, which ends meanwhile.
-func (s *system) fill(ctx context.Context, application, subscription string) error {
-	if s.options.stored+s.options.waiting == 0 {
-		return nil
-	}
-	embedded := s.postgres == nil
-	if embedded {
-		if err := s.stopChildren(); err != nil {
-			return err
-		}
-	}
-	if err := s.store(ctx, application, subscription); err != nil {
-		return err
-	}
-	if embedded {
-		return s.startEmbedded(ctx)
-	}
-	return nil
-}
-
-func (s *system) store(ctx context.Context, application, subscription string) error {
-	return s.withStore(ctx, nil, func(opened *store.Store) error {
-		pool, err := opened.SQL()
-		if err != nil {
-			return err
-		}
-		return history.Fill(ctx, pool, opened.Dialect(), history.Amounts{
-			Stored: s.options.stored, Waiting: s.options.waiting, Application: application, Subscription: subscription,
-			Now: opened.Now(),
-		})
-	})
-}
-
 // usage is that of all processes. Postgres' memory is left out: each of its processes counts what they share.
 func (s *system) usage() (usage, error) {
 	var total usage
@@ -197,8 +102,8 @@ func (s *system) stop() error {
 
 func (s *system) stopChildren() error {
 	var errs []error
-	for i := len(s.children) - 1; i >= 0; i-- {
-		errs = append(errs, s.children[i].stop())
+	for _, c := range slices.Backward(s.children) {
+		errs = append(errs, c.stop())
 	}
 	s.children = nil
 	return errors.Join(errs...)
@@ -206,9 +111,9 @@ func (s *system) stopChildren() error {
 
 // tail is the end of every log.
 func (s *system) tail() string {
-	text := ""
+	tails := make([]string, 0, len(s.children))
 	for _, c := range s.children {
-		text += c.tail()
+		tails = append(tails, c.tail())
 	}
-	return text
+	return strings.Join(tails, "\n")
 }

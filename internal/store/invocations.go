@@ -51,8 +51,8 @@ func matching(query *gorm.DB, f models.InvocationFilter) *gorm.DB {
 			query = query.Where(column+" = ?", value)
 		}
 	}
-	// Those of one event, or entity, are few and looked up first: SQLite would rather walk through all of the application's,
-	// which are in the order that is asked for.
+	// Those of one event, or entity, and those that are paused, are few and looked up first: SQLite would rather walk
+	// through all of the application's, which are in the order that is asked for.
 	if f.EventID != "" {
 		query = query.Where("invocations.id IN (SELECT id FROM invocations WHERE event_id = ?)", f.EventID)
 	}
@@ -62,7 +62,8 @@ func matching(query *gorm.DB, f models.InvocationFilter) *gorm.DB {
 	}
 	switch {
 	case f.Status == models.StatusPaused:
-		query = query.Where(openOfManySQL + " AND " + pausedSQL)
+		query = query.Where("invocations.id IN (SELECT i.id FROM subscriptions s CROSS JOIN invocations i"+
+			" WHERE i.subscription_id = s.id AND s.application_id = ? AND "+pausedSQL+" AND "+openOfManySQL+")", f.ApplicationID)
 	case f.Status.Open():
 		query = query.Where("status = ? AND "+undeliveredSQL+" AND NOT "+pausedSQL, f.Status)
 	case f.Status == models.StatusSucceeded:

@@ -21,7 +21,7 @@ func sqlitePlans(t *testing.T, r *trace) {
 	require.NoError(t, s.Migrate(t.Context()))
 	pool, err := s.SQL()
 	require.NoError(t, err)
-	require.Greater(t, len(r.statements), 100, "the suite's statements")
+	require.Greater(t, len(r.statements), 100, "too few statements: the plans are those of the suite, which is to run before")
 	for text, statement := range r.statements {
 		for _, step := range sqlitePlan(t, pool, statement) {
 			if fault := sqliteFault(statement.sql, step); fault != "" && !isAllowed(sqliteAllowed(), statement.sql, fault) {
@@ -84,6 +84,7 @@ func sqliteAllowed() []allowed {
 		{"FROM `keys` WHERE revoked_at IS NULL", sorts, "the keys of one application, or of the operator"},
 		{"(finished_at - started_at) / 1000", sorts, "the log of the latest 1,000 invocations"},
 		{"invocations.id IN (SELECT i.id FROM events e", sorts, "the invocations of one event or entity"},
+		{"invocations.id IN (SELECT i.id FROM subscriptions s", sorts, "what is paused"},
 		{"FROM applications WHERE deleted_at < ?", "SCAN applications", "the retention, once an hour: applications are few"},
 		{"FROM `applications` WHERE deleted_at IS NULL", "SCAN applications", "newest first, up to a page; few are deleted"},
 		{"FROM `audit_entries`", "SCAN audit_entries", "newest first, up to a page"},
