@@ -28,8 +28,8 @@ type timing struct {
 	Stored    int     `json:"stored"`
 	Waiting   int     `json:"waiting"`
 	Operation string  `json:"operation"`
-	FewMS     float64 `json:"few_ms"` // median, with fewStored and fewWaiting
-	FullMS    float64 `json:"full_ms"`
+	FewMS     float64 `json:"few_ms"`  // median, with fewStored and fewWaiting
+	FullMS    float64 `json:"full_ms"` // 0 = it failed
 	Ratio     float64 `json:"ratio"`
 }
 
@@ -52,7 +52,11 @@ func runStored(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			Mode: o.mode, Database: o.database(), Stored: o.stored, Waiting: o.waiting, Operation: name,
 			FewMS: before[name], FullMS: after[name], Ratio: digits(after[name] / max(before[name], 0.001)),
 		}
-		tell(w, "| %s\t| %.2f\t| %.2f\t| %.1f\t|", name, t.FewMS, t.FullMS, t.Ratio)
+		if _, ok := after[name]; ok {
+			tell(w, "| %s\t| %.2f\t| %.2f\t| %.1f\t|", name, t.FewMS, t.FullMS, t.Ratio)
+		} else {
+			tell(w, "| %s\t| %.2f\t| failed\t| \t|", name, t.FewMS)
+		}
 		if err := out.Encode(t); err != nil {
 			return err
 		}

@@ -233,6 +233,8 @@ func postgresAllowed() []allowed {
 		{"invocations.created_at", "", window},
 		{`FROM "events" WHERE application_id = $1 AND created_at`, "", window},
 		{"NOT EXISTS (SELECT 1 FROM invocations WHERE event_id = events.id)", "", "newest first, past what was delivered; as above"},
+		{`SELECT count(*) FROM "invocations" JOIN`, "Seq Scan", "counts what a job is for, once: here nearly all"},
+		{"SELECT '' AS status, COUNT(*)", "Seq Scan", "counts all of a subscription's, here nearly all, by their index where there are more"},
 		{"DELETE FROM commands WHERE id IN", "Seq Scan on commands", "the retention, 2,000 at a time of all that are old: here most are"},
 		{"ORDER BY slot LIMIT", "costs", "200 of a line"},
 	}

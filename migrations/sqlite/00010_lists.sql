@@ -8,8 +8,14 @@ CREATE INDEX events_by_type ON events (application_id, type, seq);
 -- what an erasure and the retention look for in an application, deleted or not
 CREATE INDEX subscriptions_of_application ON subscriptions (application_id, id);
 CREATE INDEX jobs_by_application ON jobs (application_id, id);
+-- what the reconciler looks over: not what waits for the dispatcher, or in a line, of which there may be very much
+DROP INDEX invocations_due;
+CREATE INDEX invocations_due ON invocations (next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL AND dispatch_after IS NULL AND NOT parked;
 
 -- +goose Down
+DROP INDEX invocations_due;
+CREATE INDEX invocations_due ON invocations (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 DROP INDEX jobs_by_application;
 DROP INDEX subscriptions_of_application;
 DROP INDEX events_by_type;
