@@ -55,11 +55,11 @@ func postgresPlans(t *testing.T, r *trace) {
 
 // plan is a step of Postgres' plan, as EXPLAIN (FORMAT JSON) tells it.
 type plan struct {
-	Type  string  `json:"Node Type"`
-	Table string  `json:"Relation Name"`
-	Rows  float64 `json:"Plan Rows"`
-	Cost  float64 `json:"Total Cost"`
-	Plans []plan  `json:"Plans"`
+	Type  string  `json:"Node Type"`     //nolint:tagliatelle // Postgres' names
+	Table string  `json:"Relation Name"` //nolint:tagliatelle // Postgres' names
+	Rows  float64 `json:"Plan Rows"`     //nolint:tagliatelle // Postgres' names
+	Cost  float64 `json:"Total Cost"`    //nolint:tagliatelle // Postgres' names
+	Plans []plan  `json:"Plans"`         //nolint:tagliatelle // Postgres' names
 }
 
 func postgresPlan(t *testing.T, pool *sql.DB, query string, args []any) plan {
@@ -164,15 +164,7 @@ func fillForPlans(t *testing.T, s *store.Store, pool *sql.DB, clock *storetest.C
 		"events": "application_id = '{app}'", "invocations": "application_id = '{app}'", "commands": "job_id IS NULL",
 		"jobs": "application_id = '{app}'", "erasures": "application_id = '{app}'", "ordering_keys": "subscription_id = '{sub}'",
 	} {
-		rows, err := pool.QueryContext(t.Context(), "SELECT id FROM "+table+" WHERE "+replacer.Replace(condition)+" LIMIT 300")
-		require.NoError(t, err)
-		for rows.Next() {
-			var id string
-			require.NoError(t, rows.Scan(&id))
-			f.ids[table] = append(f.ids[table], id)
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		f.ids[table] = idsOf(t.Context(), t, pool, "SELECT id FROM "+table+" WHERE "+replacer.Replace(condition)+" LIMIT 300")
 		require.NotEmpty(t, f.ids[table], table)
 	}
 	return f

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"database/sql"
 	"regexp"
 	"strings"
 	"sync"
@@ -69,18 +71,27 @@ func (r *trace) noteKinds(t *testing.T, s *store.Store) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, table := range []string{"ordering_keys", "applications", "subscriptions", "events", "invocations", "commands", "jobs", "erasures"} {
-		rows, err := pool.Query("SELECT id FROM " + table) //nolint:noctx // the test's context has ended
-		if err != nil {
-			continue // the outage's database is gone
-		}
-		for rows.Next() {
-			var id string
-			require.NoError(t, rows.Scan(&id))
+		for _, id := range idsOf(context.WithoutCancel(t.Context()), t, pool, "SELECT id FROM "+table) {
 			r.kinds[id] = table
 		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
 	}
+}
+
+// idsOf are what a query gives; none where there is no such table, in a database that was never used.
+func idsOf(ctx context.Context, t *testing.T, pool *sql.DB, query string) (ids []string) {
+	t.Helper()
+	rows, err := pool.QueryContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	defer func() { require.NoError(t, rows.Close()) }()
+	for rows.Next() {
+		var id string
+		require.NoError(t, rows.Scan(&id))
+		ids = append(ids, id)
+	}
+	require.NoError(t, rows.Err())
+	return ids
 }
 
 // allowed is a statement that may do what others may not.

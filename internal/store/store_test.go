@@ -14,7 +14,7 @@ import (
 	"github.com/posthorn/posthorn/internal/testpg"
 )
 
-func TestSQLite(t *testing.T) {
+func TestSQLite(t *testing.T) { //nolint:tparallel // the plans come after the suite
 	t.Parallel()
 	statements := newTrace()
 	t.Run("suite", func(t *testing.T) { //nolint:paralleltest // the plans come after it
@@ -26,7 +26,7 @@ func TestSQLite(t *testing.T) {
 	t.Run("plans", func(t *testing.T) { sqlitePlans(t, statements) })
 }
 
-func TestPostgres(t *testing.T) {
+func TestPostgres(t *testing.T) { //nolint:tparallel // as TestSQLite
 	t.Parallel()
 	statements := newTrace()
 	t.Run("suite", func(t *testing.T) { //nolint:paralleltest // the plans come after it
