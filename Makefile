@@ -56,7 +56,7 @@ test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for s
 test-long: ## run the tests whose full size takes minutes
 	@scripts/postgres.sh
 	$(GO) test -tags long -run _Long_ -v -timeout 20m $(ARGS) ./internal/app
-	POSTHORN_TEST_LONG=1 $(GO) test -run '/order' -v -timeout 40m $(ARGS) ./internal/store
+	POSTHORN_TEST_LONG=1 $(GO) test -run '/suite/order' -v -timeout 40m $(ARGS) ./internal/store
 
 # docs/reliability.md says what it shows, and which variables change it.
 .PHONY: fault

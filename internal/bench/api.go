@@ -20,6 +20,8 @@ type api struct {
 	http     *http.Client
 	// events is the URL that publishes.
 	events string
+	// application and subscription are the ids of what setUp made, the first subscription's.
+	application, subscription string
 }
 
 func newAPI(url, key string, connections int) *api {
@@ -64,25 +66,42 @@ func (a *api) setUp(ctx context.Context, subscriptions int, ordering string, url
 		return err
 	}
 	for n := range subscriptions {
+		var sub struct {
+			ID string `json:"id"`
+		}
 		request := fmt.Sprintf(`{"url":%q,"event_types":[%q]}`, urlOf(n), eventType)
-		if err := a.post(ctx, a.url+"/v1/applications/"+app.ID+"/subscriptions", []byte(request), nil); err != nil {
+		if err := a.post(ctx, a.url+"/v1/applications/"+app.ID+"/subscriptions", []byte(request), &sub); err != nil {
 			return err
 		}
+		if n == 0 {
+			a.subscription = sub.ID
+		}
 	}
-	a.events = a.url + "/v1/applications/" + app.ID + "/events"
+	a.application, a.events = app.ID, a.url+"/v1/applications/"+app.ID+"/events"
 	return nil
+}
+
+// moveTo goes on with the API at another address: it was started anew.
+func (a *api) moveTo(url string) {
+	a.events = url + strings.TrimPrefix(a.events, a.url)
+	a.url = url
 }
 
 const eventType = "bench.happened"
 
-// publish publishes event number n with a payload of size bytes and returns after the 202.
-func (a *api) publish(ctx context.Context, n, size int) error {
-	return a.post(ctx, a.events, event(n, size), nil)
+// publish publishes event number n with a payload of size bytes and returns after the 202. A time that is not zero is
+// when its first attempt is due.
+func (a *api) publish(ctx context.Context, n, size int, notBefore time.Time) error {
+	return a.post(ctx, a.events, event(n, size, notBefore), nil)
 }
 
 // event is the request that publishes: {"type":…,"payload":{"n":<n>,"pad":"xxx…"}}.
-func event(n, size int) []byte {
+func event(n, size int, notBefore time.Time) []byte {
 	payload := fmt.Sprintf(numbered+`%d,"pad":"`, n)
 	padding := strings.Repeat("x", max(0, size-len(payload)-len(`"}`)))
-	return fmt.Appendf(nil, `{"type":%q,"payload":%s%s"}}`, eventType, payload, padding)
+	due := ""
+	if !notBefore.IsZero() {
+		due = fmt.Sprintf(`"not_before":%q,`, notBefore.UTC().Format(time.RFC3339Nano))
+	}
+	return fmt.Appendf(nil, `{"type":%q,%s"payload":%s%s"}}`, eventType, due, payload, padding)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ import (
 const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 45 * time.Second
-	// logTail is how much of the log an error shows, in bytes.
+	// logTail is how much of a log an error shows, in bytes.
 	logTail = 2000
 )
 
@@ -41,48 +40,32 @@ func build(ctx context.Context, stderr io.Writer) (string, error) {
 	return binary, nil
 }
 
-// child is a running `posthorn dev`.
+// child is one running process of Posthorn's.
 type child struct {
-	cmd        *exec.Cmd
-	url, uiURL string
-	key        string
-	logPath    string
-	exited     chan struct{} // closed when the process has ended
+	cmd *exec.Cmd
+	// url is where it answers /readyz and /metrics.
+	url     string
+	logPath string
+	exited  chan struct{} // closed when the process has ended
 }
 
-// startChild starts the program on a data folder and free ports, and waits until it is ready.
-func startChild(ctx context.Context, o options, dir string) (*child, error) {
-	ports, err := freePorts(ctx, 3)
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(dir, "posthorn.log")) //nolint:gosec // the run's own folder
+// startChild starts the program with a role, such as dev, and appends to the role's log.
+func startChild(binary, role, url, dir string, env []string) (*child, error) {
+	log, err := os.OpenFile(filepath.Join(dir, role+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // ours
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close() //nolint:errcheck // the process has it too
-	c := &child{
-		url: "http://" + ports[0], uiURL: "http://" + ports[2], key: rand.Text() + rand.Text(), logPath: log.Name(),
-		exited: make(chan struct{}),
-	}
-	c.cmd = exec.Command(o.binary, "dev") //nolint:gosec,noctx // the operator's choice; ended by stop, which is gentle
-	c.cmd.Stdout, c.cmd.Stderr = log, log
-	c.cmd.Env = append(cleanEnvironment(),
-		"POSTHORN_LISTEN="+ports[0], "POSTHORN_TEMPORAL_LISTEN="+ports[1], "POSTHORN_TEMPORAL_UI_LISTEN="+ports[2],
-		"POSTHORN_DATA="+filepath.Join(dir, "data"), "POSTHORN_OPERATOR_KEY="+c.key, "POSTHORN_LOG_LEVEL=warn")
-	if o.databaseURL != "" {
-		c.cmd.Env = append(c.cmd.Env, "POSTHORN_DATABASE_URL="+o.databaseURL)
-	}
+	c := &child{url: url, logPath: log.Name(), exited: make(chan struct{})}
+	c.cmd = exec.Command(binary, role) //nolint:gosec,noctx // the operator's choice; ended by stop, which is gentle
+	c.cmd.Stdout, c.cmd.Stderr, c.cmd.Env = log, log, env
 	if err := c.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start posthorn: %w", err)
+		return nil, fmt.Errorf("start posthorn %s: %w", role, err)
 	}
 	go func() {
 		_ = c.cmd.Wait()
 		close(c.exited)
 	}()
-	if err := c.waitReady(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w; the end of its log:\n%s", err, c.tail()), c.stop())
-	}
 	return c, nil
 }
 
@@ -111,27 +94,39 @@ func freePorts(ctx context.Context, n int) ([]string, error) {
 	return addresses, nil
 }
 
-func (c *child) waitReady(ctx context.Context) error {
+// answersReady asks the process itself.
+func (c *child) answersReady(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+// wait asks every 50 ms until ready gives no error, the process has ended, or startTimeout is over.
+func (c *child) wait(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/readyz", http.NoBody)
-		if err != nil {
-			return err
-		}
-		if answer, err := http.DefaultClient.Do(request); err == nil {
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
+		err := ready(ctx)
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("posthorn is not ready: %w", ctx.Err())
+			return fmt.Errorf("posthorn is not ready: %w; the end of its log:\n%s", err, c.tail())
 		case <-c.exited:
-			return errors.New("posthorn ended before it was ready")
+			return fmt.Errorf("posthorn ended before it was ready; the end of its log:\n%s", c.tail())
 		case <-ticker.C:
 		}
 	}

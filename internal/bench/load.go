@@ -16,6 +16,9 @@ type load struct {
 	ledger  *ledger
 	offset  int // number of the first event
 	payload int // bytes
+	// notBefore is when all of a backlog is due, ready the same after the ledger's base; zero = each at once.
+	notBefore time.Time
+	ready     int64
 
 	due, sent, accepted []int64 // accepted: 0 = refused
 	firstError          atomic.Pointer[error]
@@ -35,7 +38,7 @@ func (l *load) publish(ctx context.Context, i int, due int64) {
 		due = now
 	}
 	l.due[i], l.sent[i] = due, now
-	if err := l.api.publish(ctx, l.offset+i, l.payload); err != nil {
+	if err := l.api.publish(ctx, l.offset+i, l.payload, l.notBefore); err != nil {
 		l.firstError.CompareAndSwap(nil, &err)
 		return
 	}
@@ -79,6 +82,16 @@ func (l *load) open(ctx context.Context, rate float64) {
 		})
 	}
 }
+
+// backlog is closed for events that all come due at one moment, so much later.
+func (l *load) backlog(ctx context.Context, workers int, later time.Duration) {
+	l.notBefore = time.Now().Add(later)
+	l.ready = int64(l.notBefore.Sub(l.ledger.base))
+	l.closed(ctx, workers)
+}
+
+// from is when event i could have been sent.
+func (l *load) from(i int) int64 { return max(l.due[i], l.ready) }
 
 // delivered waits until every accepted event has arrived at every subscription, or ctx ends.
 func (l *load) delivered(ctx context.Context, subscriptions int) {

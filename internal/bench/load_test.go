@@ -16,8 +16,9 @@ import (
 
 // published is what the stand-in for Posthorn reads of an event.
 type published struct {
-	Type    string          `json:"type"`
-	Payload json.RawMessage `json:"payload"`
+	Type      string          `json:"type"`
+	NotBefore time.Time       `json:"not_before"`
+	Payload   json.RawMessage `json:"payload"`
 }
 
 // startStandIn accepts events and hands deliver the sending of each to the subscription.
@@ -139,11 +140,33 @@ func TestOpenLoadDoesNotOmitWhatASlowAnswerDelays(t *testing.T) {
 	}
 }
 
+// What of a backlog has been accepted long before counts from when it is due.
+func TestABacklogCountsFromWhenItIsDue(t *testing.T) {
+	t.Parallel()
+	const later = 60 * time.Millisecond
+	begun := time.Now()
+	l := loadOn(t, 5, func(send func()) {
+		time.AfterFunc(time.Until(begun.Add(2*later)), send)
+	})
+	l.backlog(t.Context(), 5, later)
+	l.delivered(t.Context(), 1)
+	r := judge(options{mode: modeDrain, events: 5, subscriptions: 1, concurrency: 5}, l, rest{usage: usage{cpu: time.Second}})
+	require.Equal(t, 5, r.Deliveries)
+	require.Equal(t, 5, r.Concurrency)
+	took := float64(l.ledger.last.Load()-l.ready) / 1e6
+	require.InDelta(t, took, r.EndToEndMax, 0.001)
+	require.InDelta(t, took/1000, r.Seconds, 0.001)
+	require.GreaterOrEqual(t, l.ready, int64(later))
+	var e published
+	require.NoError(t, json.Unmarshal(event(1, 100, l.notBefore), &e))
+	require.True(t, l.notBefore.Equal(e.NotBefore))
+}
+
 func TestEventHasItsSizeAndNumber(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{minPayload, 1024, 100_000} {
 		var e published
-		require.NoError(t, json.Unmarshal(event(4711, size), &e))
+		require.NoError(t, json.Unmarshal(event(4711, size, time.Time{}), &e))
 		require.Len(t, e.Payload, size)
 		n, ok := numberOf(e.Payload[:32])
 		require.True(t, ok)

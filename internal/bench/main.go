@@ -1,10 +1,11 @@
-// Command bench measures a real `posthorn dev`: what it accepts and delivers, how fast, at which cost. It needs Linux
-// (/proc) and runs from anywhere in the module:
+// Command bench measures a real Posthorn: what it accepts and delivers, how fast, at which cost. It needs Linux (/proc) and
+// runs from anywhere in the module:
 //
 //	go run ./internal/bench -mode closed -events 2000 -concurrency 32
 //	go run ./internal/bench -mode open -rate 20 -duration 20s
+//	go run ./internal/bench -suite
 //
-// Each run has a process, a data folder and ports of its own. One JSON line a run goes to standard output, a table for
+// Each run has processes, a data folder and ports of its own. One JSON line a run goes to standard output, a table for
 // people to standard error. Lost deliveries and refused events make the exit status 1.
 package main
 
@@ -40,7 +41,7 @@ func tell(out io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(out, format+"\n", args...)
 }
 
-// bench runs all repeats. It fails after the last one when any of them lost something.
+// bench runs one measurement or a suite of them. It fails after the last run when any of them lost something.
 func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
@@ -51,26 +52,40 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	var results []result
-	for n := range o.repeats {
-		r, err := run(ctx, o, stderr)
-		if err != nil {
-			return fmt.Errorf("run %d: %w", n+1, err)
-		}
-		r.Run = strconv.Itoa(n + 1)
-		results = append(results, r)
-		if err := json.NewEncoder(stdout).Encode(r); err != nil {
-			return err
-		}
+	if o.suite != "" {
+		return runSuite(ctx, o, stdout, stderr)
 	}
-	if len(results) > 1 {
-		results = append(results, median(results))
-		if err := json.NewEncoder(stdout).Encode(results[len(results)-1]); err != nil {
-			return err
-		}
+	if o.mode == modeStored {
+		return runStored(ctx, o, stdout, stderr)
+	}
+	results, err := repeat(ctx, o, stdout, stderr)
+	if err != nil {
+		return err
 	}
 	if err := table(stderr, results); err != nil {
 		return err
 	}
 	return verdict(results)
+}
+
+// repeat runs a measurement as often as it is to be, and writes each result and, of several, the medians, which are the
+// last that it returns.
+func repeat(ctx context.Context, o options, stdout, stderr io.Writer) (results []result, err error) {
+	out := json.NewEncoder(stdout)
+	for n := range o.repeats {
+		r, err := run(ctx, o, stderr)
+		if err != nil {
+			return nil, fmt.Errorf("run %d: %w", n+1, err)
+		}
+		r.Run = strconv.Itoa(n + 1)
+		results = append(results, r)
+		if err := out.Encode(r); err != nil {
+			return nil, err
+		}
+	}
+	if len(results) > 1 {
+		results = append(results, median(results))
+		err = out.Encode(results[len(results)-1])
+	}
+	return results, err
 }

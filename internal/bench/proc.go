@@ -17,6 +17,7 @@ const ticksPerSecond = 100
 type usage struct {
 	cpu     time.Duration // user and system, of children that have ended too
 	peakRSS int64         // bytes; the sum of each one's peak
+	rss     int64         // bytes, now
 }
 
 // usageOf reads the process tree's usage from /proc.
@@ -42,7 +43,8 @@ func usageOf(root int) (usage, error) {
 	for pid, p := range processes {
 		if descends(processes, pid, root) {
 			u.cpu += p.cpu
-			u.peakRSS += peakRSS(pid)
+			peak, now := residentSizes(pid)
+			u.peakRSS, u.rss = u.peakRSS+peak, u.rss+now
 		}
 	}
 	return u, nil
@@ -97,21 +99,24 @@ func descends(processes map[int]process, pid, root int) bool {
 	return false
 }
 
-// peakRSS is the process's largest resident size in bytes, 0 when it has ended.
-func peakRSS(pid int) int64 {
+// residentSizes are the process's largest resident size and the one it has, in bytes; 0 when it has ended.
+func residentSizes(pid int) (peak, now int64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			if err == nil {
-				return kib << 10
-			}
+		name, value, _ := strings.Cut(line, ":")
+		kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+		switch {
+		case err != nil:
+		case name == "VmHWM":
+			peak = kib << 10
+		case name == "VmRSS":
+			now = kib << 10
 		}
 	}
-	return 0
+	return peak, now
 }
 
 // loadAverage is the machine's over the last minute; 0 when unknown.

@@ -42,6 +42,8 @@ func TestUsageOfATree(t *testing.T) {
 	one, err := usageOf(child.Process.Pid)
 	require.NoError(t, err)
 	require.Positive(t, one.peakRSS)
+	require.Positive(t, one.rss)
+	require.LessOrEqual(t, one.rss, one.peakRSS)
 	require.Greater(t, all.peakRSS, one.peakRSS)
 	_, err = usageOf(1 << 30)
 	require.Error(t, err)

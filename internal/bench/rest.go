@@ -10,40 +10,40 @@ import (
 )
 
 const (
-	// restEvery is the time between two looks at whether the process is at rest.
+	// restEvery is the time between two looks at whether the system is at rest.
 	restEvery = 250 * time.Millisecond
-	// closeLimit bounds the wait for workflows to close, restLimit the one for the process to be idle after that.
+	// closeLimit bounds the wait for workflows to close, restLimit the one for the system to be idle after that.
 	closeLimit = time.Minute
 	restLimit  = 5 * time.Second
 )
 
-// rest is what a process has used when it has come to rest.
+// rest is what a system has used when it has come to rest.
 type rest struct {
 	usage
 	// running is how many workflows had not closed by closeLimit.
 	running int
 }
 
-// atRest waits until no workflow runs any more and the process is idle, and returns its usage then: closing workflows
+// atRest waits until no workflow runs any more and the system is idle, and returns its usage then: closing workflows
 // and writing them to visibility goes on after the last delivery, and belongs to the cost.
-func (c *child) atRest(ctx context.Context) (rest, error) {
-	running, err := c.waitClosed(ctx)
+func (s *system) atRest(ctx context.Context) (rest, error) {
+	running, err := s.waitClosed(ctx)
 	if err != nil {
 		return rest{}, err
 	}
-	used, err := waitIdle(ctx, c.cmd.Process.Pid)
+	used, err := waitIdle(ctx, s.usage)
 	return rest{usage: used, running: running}, err
 }
 
 // waitClosed waits until visibility knows of no running workflow, and returns how many are left.
-func (c *child) waitClosed(ctx context.Context) (int, error) {
+func (s *system) waitClosed(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, closeLimit)
 	defer cancel()
 	ticker := time.NewTicker(2 * restEvery)
 	defer ticker.Stop()
 	running := 0
 	for {
-		now, err := c.runningWorkflows(ctx)
+		now, err := s.runningWorkflows(ctx)
 		if ctx.Err() != nil {
 			return running, nil
 		}
@@ -60,10 +60,10 @@ func (c *child) waitClosed(ctx context.Context) (int, error) {
 }
 
 // runningWorkflows asks the Temporal UI's server, so that the benchmark needs no Temporal client.
-func (c *child) runningWorkflows(ctx context.Context) (int, error) {
+func (s *system) runningWorkflows(ctx context.Context) (int, error) {
 	const path = "/api/v1/namespaces/default/workflow-count?query="
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		c.uiURL+path+url.QueryEscape(`ExecutionStatus="Running"`), http.NoBody)
+		s.uiURL+path+url.QueryEscape(`ExecutionStatus="Running"`), http.NoBody)
 	if err != nil {
 		return 0, err
 	}
@@ -82,9 +82,9 @@ func (c *child) runningWorkflows(ctx context.Context) (int, error) {
 	return count.Count, err
 }
 
-// waitIdle waits until the process uses under a tenth of a core.
-func waitIdle(ctx context.Context, pid int) (usage, error) {
-	last, err := usageOf(pid)
+// waitIdle waits until under a tenth of a core is used.
+func waitIdle(ctx context.Context, used func() (usage, error)) (usage, error) {
+	last, err := used()
 	if err != nil {
 		return last, err
 	}
@@ -96,7 +96,7 @@ func waitIdle(ctx context.Context, pid int) (usage, error) {
 			return last, nil
 		case <-ticker.C:
 		}
-		now, err := usageOf(pid)
+		now, err := used()
 		if err != nil || now.cpu-last.cpu < restEvery/10 {
 			return now, err
 		}

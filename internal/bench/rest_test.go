@@ -28,8 +28,8 @@ func TestAtRestWaitsUntilWorkflowsAreClosed(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	c := &child{cmd: cmd, uiURL: ui.URL}
-	at, err := c.atRest(t.Context())
+	s := &system{children: []*child{{cmd: cmd}}, uiURL: ui.URL}
+	at, err := s.atRest(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, at.running)
 	require.Positive(t, at.peakRSS)
@@ -40,6 +40,6 @@ func TestAtRestFailsWithoutTheUI(t *testing.T) {
 	t.Parallel()
 	ui := httptest.NewServer(http.NotFoundHandler())
 	defer ui.Close()
-	_, err := (&child{uiURL: ui.URL}).atRest(t.Context())
+	_, err := (&system{uiURL: ui.URL}).atRest(t.Context())
 	require.ErrorContains(t, err, "404")
 }

@@ -10,13 +10,27 @@ import (
 	"time"
 )
 
-// run measures one load on a fresh process.
-func run(ctx context.Context, o options, stderr io.Writer) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.timeout+startTimeout)
+// run measures one load on a fresh system.
+func run(ctx context.Context, o options, stderr io.Writer) (r result, err error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout+2*startTimeout+fillTimeout(o))
 	defer cancel()
+	load := loadAverage()
+	err = withSystem(ctx, o, stderr, func(s *system, receiver *receiver) error {
+		r, err = measure(ctx, o, s, receiver)
+		r.LoadBefore = load
+		if err != nil || r.Losses > 0 || r.Refused > 0 {
+			tell(stderr, "the end of posthorn's log:\n%s", s.tail())
+		}
+		return err
+	})
+	return r, err
+}
+
+// withSystem starts a receiver and a system with a folder of its own, which end with do.
+func withSystem(ctx context.Context, o options, stderr io.Writer, do func(*system, *receiver) error) error {
 	dir, err := os.MkdirTemp("", "posthorn-bench-")
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	if o.keep {
 		tell(stderr, "data and log: %s", dir)
@@ -25,50 +39,54 @@ func run(ctx context.Context, o options, stderr io.Writer) (result, error) {
 	}
 	receiver, err := startReceiver(ctx)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	defer receiver.close()
-	load := loadAverage()
-	child, err := startChild(ctx, o, dir)
-	if err != nil {
-		return result{}, err
+	s, err := startSystem(ctx, o, dir)
+	if err == nil {
+		err = do(s, receiver)
 	}
-	r, err := measure(ctx, o, child, receiver)
-	r.LoadBefore = load
-	if err != nil || r.Losses > 0 || r.Refused > 0 {
-		tell(stderr, "the end of posthorn's log:\n%s", child.tail())
-	}
-	return r, errors.Join(err, child.stop())
+	return errors.Join(err, s.stop())
 }
 
-// measure warms the process up and puts it under load.
-func measure(ctx context.Context, o options, c *child, receiver *receiver) (result, error) {
-	a := newAPI(c.url, c.key, max(o.concurrency, 64))
+// fillTimeout is how long storing the history may take: ten times what it takes on a quiet machine.
+func fillTimeout(o options) time.Duration {
+	return time.Duration(o.stored+o.waiting) * 2 * time.Millisecond
+}
+
+// measure fills the system, warms it up and does what the mode says.
+func measure(ctx context.Context, o options, s *system, receiver *receiver) (result, error) {
+	a := newAPI(s.url, s.key, max(o.concurrency, 64))
 	if err := a.setUp(ctx, o.subscriptions, o.ordering, receiver.urlOf); err != nil {
 		return result{}, err
 	}
+	if err := s.fill(ctx, a.application, a.subscription); err != nil {
+		return result{}, err
+	}
+	a.moveTo(s.url)
 	if err := warmUp(ctx, o, a, receiver); err != nil {
 		return result{}, err
 	}
-	before, err := c.atRest(ctx)
+	before, err := s.atRest(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	ourBefore := ownCPU()
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
+	if o.mode == modeIdle {
+		return idle(ctx, o, s)
+	}
 	l := newLoad(a, newLedger(o.events, o.subscriptions), o.warmUp, o.payload)
 	receiver.expect(l.ledger, o.warmUp)
-	samples := c.watch(ctx, o.sample)
-	if o.mode == modeOpen {
-		l.open(ctx, o.rate)
-	} else {
-		l.closed(ctx, o.concurrency)
+	ourBefore := ownCPU()
+	samples := s.children[0].watch(ctx, o.sample)
+	if before, err = l.publishAll(ctx, o, s, before); err != nil {
+		return result{}, err
 	}
 	l.delivered(ctx, o.subscriptions)
 	held := samples()
 	ours := ownCPU() - ourBefore
-	after, err := c.atRest(context.WithoutCancel(ctx))
+	after, err := s.atRest(context.WithoutCancel(ctx))
 	if err != nil {
 		return result{}, err
 	}
@@ -77,6 +95,73 @@ func measure(ctx context.Context, o options, c *child, receiver *receiver) (resu
 	r.Samples, r.Drift = held, driftOf(held)
 	r.BenchCPU = digits(ours.Seconds())
 	return r, l.failure()
+}
+
+// publishAll publishes as the mode says, and returns what was used before the part that counts.
+func (l *load) publishAll(ctx context.Context, o options, s *system, before rest) (rest, error) {
+	switch o.mode {
+	case modeOpen:
+		l.open(ctx, o.rate)
+	case modeDrain:
+		return l.drain(ctx, o, s)
+	default:
+		l.closed(ctx, o.concurrency)
+	}
+	return before, nil
+}
+
+// drainRate is how many events a second are accepted at least, however slow the machine: the backlog is due when they are.
+const drainRate = 100
+
+// drain accepts a backlog, and waits until just before it is due.
+func (l *load) drain(ctx context.Context, o options, s *system) (rest, error) {
+	later := 2*restLimit + time.Duration(o.events)*time.Second/drainRate
+	l.backlog(ctx, o.concurrency, later)
+	used, err := waitIdle(ctx, s.usage)
+	if err != nil || l.failure() != nil {
+		return rest{}, errors.Join(err, l.failure())
+	}
+	left := time.Until(l.notBefore)
+	if left < 0 {
+		return rest{}, fmt.Errorf("accepting %d events took longer than %v", o.events, later)
+	}
+	return rest{usage: used}, pause(ctx, left)
+}
+
+// settleFor is how long a system is left alone before it counts as idle: garbage of the start is collected, and pools
+// have shrunk.
+const settleFor = 15 * time.Second
+
+// idle looks at a system that nobody uses.
+func idle(ctx context.Context, o options, s *system) (result, error) {
+	if err := pause(ctx, settleFor); err != nil {
+		return result{}, err
+	}
+	before, err := s.usage()
+	if err != nil {
+		return result{}, err
+	}
+	began := time.Now()
+	if err := pause(ctx, o.duration); err != nil {
+		return result{}, err
+	}
+	after, err := s.usage()
+	if err != nil {
+		return result{}, err
+	}
+	after.cpu -= before.cpu
+	return judgeIdle(o, after, time.Since(began)), nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // warmUp publishes events that no figure counts.

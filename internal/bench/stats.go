@@ -8,10 +8,8 @@ import (
 
 // latencies are percentiles in ms, by the nearest-rank method: each is a value that was measured.
 type latencies struct {
-	P50 float64
-	P95 float64
-	P99 float64
-	Max float64
+	P50, P95, P99, P999 float64
+	Max                 float64
 }
 
 // percentiles sorts the durations, ns, in place.
@@ -24,7 +22,7 @@ func percentiles(ns []int64) latencies {
 		rank := int(math.Ceil(p / 100 * float64(len(ns))))
 		return milliseconds(ns[max(rank, 1)-1])
 	}
-	return latencies{P50: at(50), P95: at(95), P99: at(99), Max: milliseconds(ns[len(ns)-1])}
+	return latencies{P50: at(50), P95: at(95), P99: at(99), P999: at(99.9), Max: milliseconds(ns[len(ns)-1])}
 }
 
 // milliseconds keeps three digits after the point.

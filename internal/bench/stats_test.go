@@ -15,9 +15,9 @@ func TestPercentilesAreMeasuredValues(t *testing.T) {
 	for i := 100; i >= 1; i-- {
 		ns = append(ns, int64(i)*int64(time.Millisecond))
 	}
-	require.Equal(t, latencies{P50: 50, P95: 95, P99: 99, Max: 100}, percentiles(ns))
-	require.Equal(t, latencies{P50: 1.5, P95: 1.5, P99: 1.5, Max: 1.5}, percentiles([]int64{1_500_000}))
-	require.Equal(t, latencies{P50: 1, P95: 2, P99: 2, Max: 2}, percentiles([]int64{2_000_000, 1_000_000}))
+	require.Equal(t, latencies{P50: 50, P95: 95, P99: 99, P999: 100, Max: 100}, percentiles(ns))
+	require.Equal(t, latencies{P50: 1.5, P95: 1.5, P99: 1.5, P999: 1.5, Max: 1.5}, percentiles([]int64{1_500_000}))
+	require.Equal(t, latencies{P50: 1, P95: 2, P99: 2, P999: 2, Max: 2}, percentiles([]int64{2_000_000, 1_000_000}))
 	require.Zero(t, percentiles(nil))
 }
 

@@ -128,7 +128,7 @@ func cancelCommand(i *models.Invocation, now time.Time) *models.Command {
 // workflows that wait for one find out when their next attempt is due. Their queues are empty then, but for those of
 // what was accepted since: its head keeps its place, and the gate ends it.
 func (s *Store) cancelOpen(tx *gorm.DB, column, value, reason string) error {
-	err := tx.Exec(cancelSQL+column+" = ? AND "+openSQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
+	err := tx.Exec(cancelSQL+column+" = ? AND "+openOfManySQL, append(cancelArgs(micros(s.now()), reason), value)...).Error
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,10 @@ func (s *Store) lockOpen(tx *gorm.DB, column, value string) error {
 	if !s.postgres() {
 		return nil
 	}
-	if _, err := s.lockKeys(tx, column+" = ? AND "+openSQL, value); err != nil {
+	if _, err := s.lockKeys(tx, column+" = ? AND "+openOfManySQL, value); err != nil {
 		return err
 	}
-	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE "+column+" = ? AND "+openSQL+
+	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE "+column+" = ? AND "+openOfManySQL+
 		" ORDER BY id"+s.forUpdate("invocations")+") AS locked", value).Error
 }
 

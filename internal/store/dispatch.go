@@ -148,10 +148,12 @@ func (s *Store) reviveOverdue(tx *gorm.DB, limit int) (int, error) {
 	return int(done.RowsAffected), done.Error
 }
 
+// reviveParked goes by the subscriptions: thousands may be parked for one that is disabled. (SQLite takes a CROSS JOIN in
+// the order that it is written in; Postgres takes any.)
 func (s *Store) reviveParked(tx *gorm.DB, limit int) (int, error) {
 	done := tx.Exec("UPDATE invocations SET dispatch_after = "+revivedAt+","+
 		" overdue = overdue + 1, parked = ? WHERE id IN ("+
-		"SELECT i.id FROM invocations i JOIN subscriptions s ON s.id = i.subscription_id WHERE i.parked"+
+		"SELECT i.id FROM subscriptions s CROSS JOIN invocations i WHERE i.subscription_id = s.id AND i.parked"+
 		" AND s.enabled AND s.verified AND NOT s.gone AND s.deleted_at IS NULL LIMIT ?)",
 		micros(s.now()), OverdueAfter.Microseconds(), false, limit)
 	return int(done.RowsAffected), done.Error

@@ -58,9 +58,9 @@ func (s *Store) makeHead(tx *gorm.DB, next queued, workflow string) error {
 // transaction leaves queues whole, so this finds what was changed by hand, or by a fault of ours.
 func (s *Store) HealQueues(ctx context.Context) (int, error) {
 	var ids []string
-	err := s.read(ctx).Raw("SELECT DISTINCT ordering_key FROM invocations WHERE status = 'queued' AND ordering_key IN" +
-		" (SELECT id FROM ordering_keys WHERE head IS NULL OR head NOT IN" +
-		" (SELECT id FROM invocations WHERE status IN ('pending', 'retrying'))) ORDER BY 1").Scan(&ids).Error
+	err := s.read(ctx).Raw("SELECT DISTINCT ordering_key FROM invocations WHERE status = 'queued' AND NOT EXISTS" +
+		" (SELECT 1 FROM ordering_keys k JOIN invocations h ON h.id = k.head WHERE k.id = invocations.ordering_key" +
+		" AND h.status IN ('pending', 'retrying')) ORDER BY 1").Scan(&ids).Error
 	if err != nil || len(ids) == 0 { // mostly: nobody has to wait for this to look
 		return 0, translate(err)
 	}

@@ -26,20 +26,31 @@ func (s *Store) SubscriptionStats(ctx context.Context, id string) (*models.Subsc
 	return stats, nil
 }
 
+// countInvocations counts those that were delivered as what is left of all: only the others have an index by status.
 func (s *Store) countInvocations(db *gorm.DB, id string, stats *models.SubscriptionStats) error {
 	var rows []struct {
-		Status models.InvocationStatus
+		Status models.InvocationStatus // "" = all
 		N      int
 		Oldest int64
 	}
-	err := db.Raw("SELECT status, COUNT(*) AS n, MIN(created_at) AS oldest FROM invocations"+
-		" WHERE subscription_id = ? GROUP BY status", id).Scan(&rows).Error
+	err := db.Raw("SELECT '' AS status, COUNT(*) AS n, 0 AS oldest FROM invocations WHERE subscription_id = ?"+
+		" UNION ALL SELECT status, COUNT(*), MIN(created_at) FROM invocations"+
+		" WHERE subscription_id = ? AND "+undeliveredSQL+" GROUP BY status", id, id).Scan(&rows).Error
+	delivered := 0
 	for _, row := range rows {
+		if row.Status == "" {
+			delivered += row.N
+			continue
+		}
+		delivered -= row.N
 		stats.Counts[row.Status] = row.N
 		oldest := fromMicros(row.Oldest)
 		if row.Status.Open() && (stats.OldestOpen == nil || oldest.Before(*stats.OldestOpen)) {
 			stats.OldestOpen = &oldest
 		}
+	}
+	if delivered > 0 {
+		stats.Counts[models.StatusSucceeded] = delivered
 	}
 	return err
 }

@@ -14,20 +14,28 @@ import (
 	"github.com/posthorn/posthorn/internal/testpg"
 )
 
-func TestSQLite(t *testing.T) {
+func TestSQLite(t *testing.T) { //nolint:tparallel // the plans come after the suite
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
-		t.Helper()
-		return open(t, "sqlite:"+filepath.Join(t.TempDir(), "posthorn ?%&#.db"), now)
+	statements := newTrace()
+	t.Run("suite", func(t *testing.T) { //nolint:paralleltest // the plans come after it
+		storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
+			t.Helper()
+			return statements.open(t, "sqlite:"+filepath.Join(t.TempDir(), "posthorn ?%&#.db"), now)
+		})
 	})
+	t.Run("plans", func(t *testing.T) { sqlitePlans(t, statements) })
 }
 
-func TestPostgres(t *testing.T) {
+func TestPostgres(t *testing.T) { //nolint:tparallel // as TestSQLite
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
-		t.Helper()
-		return open(t, testpg.URL(t), now)
+	statements := newTrace()
+	t.Run("suite", func(t *testing.T) { //nolint:paralleltest // the plans come after it
+		storetest.Run(t, func(t *testing.T, now func() time.Time) *store.Store {
+			t.Helper()
+			return statements.open(t, testpg.URL(t), now)
+		})
 	})
+	t.Run("plans", func(t *testing.T) { postgresPlans(t, statements) })
 }
 
 func open(t *testing.T, url string, now func() time.Time) *store.Store {

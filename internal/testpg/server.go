@@ -214,6 +214,9 @@ func (s *Server) Signal(signal syscall.Signal) error {
 	return syscall.Kill(pid, signal)
 }
 
+// Pid is the process id of the postmaster, whose children are all other processes of the server.
+func (s *Server) Pid() (int, error) { return s.pid() }
+
 // Dir is the folder with the server's log and data.
 func (s *Server) Dir() string { return s.dir }
 
