@@ -74,6 +74,7 @@ func queues(t *testing.T, w *world) {
 		q, err := w.Queues(t.Context())
 		require.NoError(t, err)
 		q.Undispatched, q.UndispatchedAge = 0, 0 // see undispatched
+		q.Open, q.UndeliveredAge = 0, 0          // see undelivered
 		return q
 	}
 	app := w.application(t)
