@@ -62,7 +62,9 @@ type Claim struct {
 	AcceptedAt time.Time
 	// Traceparent is the trace context that the event was stored with; "" = none.
 	Traceparent string
-	Payload     []byte
+	// Span is the trace context of the attempt itself where its span is recorded, for the receiver; "" = it is not.
+	Span    string
+	Payload []byte
 	Version    string
 	URL        string
 	Secrets    Secrets

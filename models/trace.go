@@ -44,6 +44,8 @@ func lowerHex(text string) bool {
 // attempt and process, and random where the standard asks for it, in its last seven bytes.
 func (c *Claim) TraceID() string {
 	switch {
+	case c.Span != "":
+		return c.Span[3:traceIDEnd]
 	case c.Traceparent != "":
 		return c.Traceparent[3:traceIDEnd]
 	case c.Spec == nil || !c.Spec.Traceparent:
@@ -55,9 +57,12 @@ func (c *Claim) TraceID() string {
 	}
 }
 
-// NextTraceparent is the trace context that the attempt passes on where nobody records its span: the same trace, and a
-// span id that no other attempt has.
+// NextTraceparent is the trace context that the attempt passes on: that of its span, or, where nobody records one, the
+// same trace with a span id that no other attempt has.
 func (c *Claim) NextTraceparent() string {
+	if c.Span != "" {
+		return c.Span
+	}
 	flags := "00" // nobody has recorded this trace
 	if c.Traceparent != "" {
 		flags = c.Traceparent[spanIDEnd+1:]

@@ -54,6 +54,10 @@ func TestEachAttemptIsASpanOfItsOwnInTheEventsTrace(t *testing.T) {
 	test := own
 	test.EventID, test.InvocationID = "", "018f2b7e-7777-7222-8333-444455556666"
 	require.Equal(t, "018f2b7e777772228333444455556666", test.TraceID())
+	recorded := own
+	recorded.Span = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	require.Equal(t, recorded.Span, recorded.NextTraceparent())
+	require.Equal(t, "4bf92f3577b34da6a3ce929d0e0e4736", recorded.TraceID())
 	silent := own
 	silent.Spec = &models.Spec{}
 	require.Empty(t, silent.TraceID(), "there is no trace that anybody could look for")

@@ -136,6 +136,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 		TemporalNamespace: a.cfg.TemporalNS,
 		Observe:           a.observeRequest,
 		Denied:            a.metrics.Denied,
+		Tracer:            a.tracer,
 		Wake:              a.wake,
 		Now:               a.store.Now,
 		Logger:            a.logger,

@@ -53,7 +53,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	}
 	acts := &activities.Activities{
 		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Eraser: a.store, Retention: a.cfg.Retention,
-		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
+		Sender: a.tracer.Sender(a.sender()), Observer: a.metrics, Owner: a.owner,
 		Wake: func() { a.wake() }, Now: a.store.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
@@ -61,7 +61,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.onStop("attempts in flight", acts.Drain)
 
 	sdkworker.SetBinaryChecksum(a.version) // else the SDK reads the whole binary to make one: 0.4 s at every start
-	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout})
+	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout, Tracer: a.tracer})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}
@@ -73,8 +73,8 @@ func (a *App) startWorker(ctx context.Context) error {
 
 func (a *App) startDispatcher(ctx context.Context) {
 	d := dispatch.New(dispatch.Options{
-		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: a.store.Now,
-		Unsearchable: len(a.temporal.missing) > 0,
+		Store: a.dispatchStore(), Temporal: a.temporal.client, Observer: a.metrics, Tracer: a.tracer, Logger: a.logger,
+		Now: a.store.Now, Unsearchable: len(a.temporal.missing) > 0,
 	})
 	a.wake, a.local = d.Wake, d
 	a.background(ctx, "dispatcher", d.Run)

@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -71,6 +72,7 @@ type Dispatcher struct {
 	store    Store
 	temporal Temporal
 	observer Observer
+	tracer   *observe.Tracer
 	logger   *slog.Logger
 	// unsearchable starts workflows without search attributes.
 	unsearchable bool
@@ -87,12 +89,14 @@ type Dispatcher struct {
 	unmarked map[time.Time][]string
 }
 
-// Options are a Dispatcher's parts; all are required but Unsearchable.
+// Options are a Dispatcher's parts; all are required but Tracer and Unsearchable.
 type Options struct {
 	Store    Store
 	Temporal Temporal
 	Observer Observer
-	Logger   *slog.Logger
+	// Tracer records starts; nil = nobody collects traces.
+	Tracer *observe.Tracer
+	Logger *slog.Logger
 	Now      func() time.Time
 	// Unsearchable is set when the namespace lacks the search attributes.
 	Unsearchable bool
@@ -101,7 +105,7 @@ type Options struct {
 // New makes a Dispatcher.
 func New(o Options) *Dispatcher {
 	return &Dispatcher{
-		store: o.Store, temporal: o.Temporal, observer: o.Observer, logger: o.Logger, now: o.Now,
+		store: o.Store, temporal: o.Temporal, observer: o.Observer, tracer: o.Tracer, logger: o.Logger, now: o.Now,
 		unsearchable: o.Unsearchable, wake: make(chan struct{}, 1), unmarked: map[time.Time][]string{},
 	}
 }
