@@ -80,6 +80,9 @@ func (m *Metrics) begin() {
 	for _, code := range []models.Code{models.CodeUnauthenticated, models.CodeForbidden} {
 		m.denied.WithLabelValues(string(code))
 	}
+	for _, reason := range []string{"expression", "evaluation", "cost", "time"} { // see ingest and filter
+		m.unfiltered.WithLabelValues(reason)
+	}
 	for _, trigger := range []models.Trigger{models.TriggerScheduled, models.TriggerRedeliver, models.TriggerTest} {
 		m.attempts.WithLabelValues(string(trigger), string(models.AttemptSucceeded), "")
 		for _, code := range models.AttemptErrorCodes() {
