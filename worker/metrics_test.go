@@ -52,3 +52,17 @@ func valueOf(m *dto.Metric) float64 {
 		return m.GetHistogram().GetSampleSum()
 	}
 }
+
+// What the SDK does for each thing that it counts: about thirty of them go into one delivery.
+func BenchmarkMetricsOfTheSDK(b *testing.B) {
+	m := worker.Metrics(prometheus.NewRegistry()).WithTags(map[string]string{
+		"namespace": "default", "worker_type": "none", "task_queue": "posthorn", "workflow_type": "none", "activity_type": "none",
+	})
+	tags := map[string]string{"operation": "RespondWorkflowTaskCompleted"}
+	b.ReportAllocs()
+	for b.Loop() {
+		tagged := m.WithTags(tags)
+		tagged.Counter("temporal_request").Inc(1)
+		tagged.Timer("temporal_request_latency").Record(time.Millisecond)
+	}
+}
