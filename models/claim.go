@@ -65,10 +65,10 @@ type Claim struct {
 	// Span is the trace context of the attempt itself where its span is recorded, for the receiver; "" = it is not.
 	Span    string
 	Payload []byte
-	Version    string
-	URL        string
-	Secrets    Secrets
-	Spec       *Spec
+	Version string
+	URL     string
+	Secrets Secrets
+	Spec    *Spec
 	// PolicyAttempts were made before this one; FirstAttemptAt is nil when this is the first.
 	PolicyAttempts int
 	FirstAttemptAt *time.Time

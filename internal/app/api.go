@@ -146,7 +146,11 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 
 // observeRequest notes what publishers feel. Route patterns are those of the contract.
 func (a *App) observeRequest(r api.Request) {
-	if r.Method == http.MethodPost && (r.Route == "/v1/applications/{app}/events" || r.Route == "/v1/applications/{app}/events/batch") {
+	if r.Method != http.MethodPost {
+		return
+	}
+	switch r.Route {
+	case "/v1/applications/{app}/events", "/v1/applications/{app}/events/batch":
 		a.metrics.Published(r.Status, r.Duration)
 	}
 }

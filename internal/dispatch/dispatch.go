@@ -97,7 +97,7 @@ type Options struct {
 	// Tracer records starts; nil = nobody collects traces.
 	Tracer *observe.Tracer
 	Logger *slog.Logger
-	Now      func() time.Time
+	Now    func() time.Time
 	// Unsearchable is set when the namespace lacks the search attributes.
 	Unsearchable bool
 }

@@ -38,9 +38,9 @@ type queues struct {
 	until time.Time
 }
 
-// WatchQueues adds to the metrics, as read answers, the depth of the FIFO queues, the age of their oldest head, and the
-// same of what waits for the dispatcher and of what is undelivered. It is asked at most every 15 s. Every process of a deployment shows the same
-// numbers: take one, not their sum.
+// WatchQueues adds to the metrics, as read answers, the depth of the FIFO queues and the age of their oldest head, and the
+// same of what waits for the dispatcher and of what is undelivered. It is asked at most every 15 s. Every process of a
+// deployment shows the same numbers: take one, not their sum.
 func (m *Metrics) WatchQueues(read func(context.Context) (models.Queues, error), now func() time.Time) {
 	m.registry.MustRegister(&queues{
 		read: read, now: now, logger: m.logger,
