@@ -55,7 +55,7 @@ func (c *collector) spans(traceID string) []*tracepb.Span {
 		}
 	}
 	slices.SortFunc(spans, func(a, b *tracepb.Span) int {
-		return int(a.GetStartTimeUnixNano()) - int(b.GetStartTimeUnixNano()) //nolint:gosec // differences of moments of one test
+		return int(a.GetStartTimeUnixNano()) - int(b.GetStartTimeUnixNano())
 	})
 	return spans
 }

@@ -136,7 +136,7 @@ func (s *samples) has(name string) bool {
 func (s *samples) fires(expression string, at time.Time) bool {
 	s.t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1 << 20, Timeout: patience})
-	defer engine.Close()
+	defer func() { require.NoError(s.t, engine.Close()) }()
 	query, err := engine.NewInstantQuery(s.t.Context(), &storage.MockQueryable{MockQuerier: &storage.MockQuerier{
 		SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
 			return s.selected(matchers)

@@ -15,7 +15,7 @@ import (
 func BenchmarkAttempted(b *testing.B) {
 	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	require.NoError(b, err)
-	defer nowhere.Close()
+	b.Cleanup(func() { _ = nowhere.Close() })
 	m := observe.NewMetrics(observe.NewLogger(nowhere, "info", "json"))
 	s := models.Settlement{
 		Claim: &models.Claim{
