@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/models"
 )
@@ -119,11 +118,6 @@ func (s *server) checkOverrides(ctx context.Context, profile string, overrides k
 	if err != nil {
 		return err
 	}
-	changed, err := p.WithOverrides(json.RawMessage(overrides))
-	if err != nil {
-		return err
-	}
-	var f models.Faults
-	f.Merge("overrides", ingest.CheckAvailable(&changed.Spec))
-	return f.Err()
+	_, err = p.WithOverrides(json.RawMessage(overrides))
+	return err
 }

@@ -82,6 +82,7 @@ func (s *server) publishBatch(ctx context.Context, c *call, in *batch) (BatchRes
 			results[i].refuse(err)
 			continue
 		}
+		p.Traceparent = c.traceparent
 		publications, places = append(publications, p), append(places, i)
 	}
 	if len(publications) == 0 {

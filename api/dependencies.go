@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/posthorn/posthorn/internal/ingest"
+	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
@@ -54,6 +55,8 @@ type Dependencies struct {
 	// Denied is told of each request that was refused for its credentials (CodeUnauthenticated) or its role
 	// (CodeForbidden); nil = nobody wants to know.
 	Denied func(models.Code)
+	// Tracer records requests to publish; nil = nobody collects traces.
+	Tracer *observe.Tracer
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 	// Logger gets what clients do not see.

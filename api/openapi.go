@@ -96,6 +96,12 @@ func (s *server) operation(r route) huma.Operation {
 			Description: "Makes a repeat harmless: the same as idempotency_key in the body.",
 		})
 	}
+	if r.traced {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: "traceparent", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "The W3C trace context that the deliveries become part of; one that is not valid counts as not given.",
+		})
+	}
 	if r.conflicts {
 		documentErrors(&op, http.StatusConflict)
 	}

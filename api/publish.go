@@ -49,6 +49,7 @@ func (s *server) publish(ctx context.Context, c *call, in *publication) (Accepte
 	if err := takeKeyFromHeader(c, &p); err != nil {
 		return Accepted{}, err
 	}
+	p.Traceparent = c.traceparent
 	accepted, err := s.Ingest.Accept(ctx, c.application, []ingest.Publication{p})
 	if err != nil {
 		return Accepted{}, ours(err) // what is wrong with the event is in its Acceptance

@@ -42,6 +42,8 @@ type route struct {
 	unaudited bool
 	// idempotent: the header Idempotency-Key is honoured.
 	idempotent bool
+	// traced: the header traceparent is honoured.
+	traced bool
 	// unready: 503 is a possible answer, with the body of a 200.
 	unready  bool
 	register registration
@@ -81,6 +83,8 @@ type call struct {
 	invocation   *models.InvocationView
 	job          *models.JobView
 	erasure      *models.Erasure
+	// traceparent is the trace context to store with what is published; "" = none.
+	traceparent string
 	// entry goes into the audit log with what the handler changes; nil on routes that are not audited.
 	entry *models.AuditEntry
 }

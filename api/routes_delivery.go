@@ -95,15 +95,15 @@ func eventRoutes() []route {
 		{
 			method: http.MethodPost, path: "/v1/applications/{app}/events", id: "publish-event", tag: tagEvents,
 			summary: "Publish an event", text: "202 means that it is committed.", idempotent: true, unaudited: true,
-			roles: publishers(), scope: scopeApplication, status: http.StatusAccepted, conflicts: true,
-			register: write((*server).publish),
+			roles: publishers(), scope: scopeApplication, status: http.StatusAccepted, conflicts: true, traced: true,
+			register: traced((*server).publish),
 		},
 		{
 			method: http.MethodPost, path: "/v1/applications/{app}/events/batch", id: "publish-events", tag: tagEvents,
 			summary: "Publish several events",
 			text:    "They are accepted in their order; one that is refused does not touch the others.",
-			roles:   publishers(), scope: scopeApplication, status: http.StatusAccepted, unaudited: true,
-			register: write((*server).publishBatch),
+			roles:   publishers(), scope: scopeApplication, status: http.StatusAccepted, unaudited: true, traced: true,
+			register: traced((*server).publishBatch),
 		},
 		{
 			method: http.MethodGet, path: "/v1/applications/{app}/events", id: "list-events", tag: tagEvents,

@@ -10,7 +10,6 @@ import (
 	"github.com/posthorn/posthorn/internal/delivery"
 	"github.com/posthorn/posthorn/internal/egress"
 	"github.com/posthorn/posthorn/internal/filter"
-	"github.com/posthorn/posthorn/internal/ingest"
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/profiles"
 )
@@ -211,13 +210,8 @@ func (d *draft) setDelivery(given *optional[deliveryKnobs]) {
 	if given.Null {
 		knobs = nil
 	}
-	spec, err := d.profile.WithDelivery(knobs)
-	if err != nil {
+	if _, err := d.profile.WithDelivery(knobs); err != nil {
 		d.faults.Merge("", err)
-		return
-	}
-	if err := ingest.CheckAvailable(spec); err != nil {
-		d.faults.Merge("delivery", err)
 		return
 	}
 	d.sub.Delivery = knobs

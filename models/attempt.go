@@ -36,6 +36,14 @@ const (
 	AttemptInterrupted AttemptErrorCode = "interrupted" // our process ended while it was in flight
 )
 
+// AttemptErrorCodes lists every code.
+func AttemptErrorCodes() []AttemptErrorCode {
+	return []AttemptErrorCode{
+		AttemptTimeout, AttemptDNS, AttemptConnect, AttemptTLS, AttemptBlockedURL, AttemptStatus, AttemptResponse,
+		AttemptInterrupted,
+	}
+}
+
 // AttemptError says why an attempt failed.
 type AttemptError struct {
 	Code    AttemptErrorCode

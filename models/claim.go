@@ -44,6 +44,8 @@ type Claim struct {
 	Trigger Trigger
 	// RedeliveryID is set with TriggerRedeliver.
 	RedeliveryID string
+	// JobID is the bulk redelivery that the redelivery is of; "" = it is of none.
+	JobID string
 	// Awaited is set with a job's redelivery of an invocation whose own workflow waits for its next attempt: success is
 	// to end that wait.
 	Awaited        bool
@@ -58,11 +60,15 @@ type Claim struct {
 	// OccurredAt is the publisher's text; "" = not given.
 	OccurredAt string
 	AcceptedAt time.Time
-	Payload    []byte
-	Version    string
-	URL        string
-	Secrets    Secrets
-	Spec       *Spec
+	// Traceparent is the trace context that the event was stored with; "" = none.
+	Traceparent string
+	// Span is the trace context of the attempt itself where its span is recorded, for the receiver; "" = it is not.
+	Span    string
+	Payload []byte
+	Version string
+	URL     string
+	Secrets Secrets
+	Spec    *Spec
 	// PolicyAttempts were made before this one; FirstAttemptAt is nil when this is the first.
 	PolicyAttempts int
 	FirstAttemptAt *time.Time

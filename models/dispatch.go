@@ -16,6 +16,8 @@ type Dispatch struct {
 	Due time.Time `gorm:"serializer:micros"`
 	// Overdue counts how often the reconciler has brought it up since its last attempt.
 	Overdue int
+	// Traceparent is the event's, where whoever took the row wanted to know; "" = none.
+	Traceparent string `gorm:"-"`
 	// Lined is set when it has waited in its subscription's line.
 	Lined bool
 }

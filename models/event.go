@@ -24,6 +24,8 @@ type Event struct {
 	// PublisherSequence is the publisher's own number; nil = not given.
 	PublisherSequence *int64
 	IdempotencyKey    *string
+	// Traceparent is the trace context that its deliveries belong to, as ParseTraceparent gives it; nil = none.
+	Traceparent *string
 	// Digest is the SHA-256 of what was published, to tell a repeat from a mismatch.
 	Digest      []byte
 	NotBefore   *time.Time `gorm:"serializer:micros"`

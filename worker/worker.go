@@ -6,10 +6,12 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdkworker "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/posthorn/posthorn/activities"
+	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/workflows"
 )
 
@@ -22,6 +24,8 @@ type Options struct {
 	Activities int
 	// StopTimeout is how long Stop waits for what runs. Default 30 s.
 	StopTimeout time.Duration
+	// Tracer records activities; nil = none. The client must have been made with TracePropagator.
+	Tracer *observe.Tracer
 }
 
 const (
@@ -39,7 +43,12 @@ const (
 // New makes a worker on the client's namespace. The dispatcher must start workflows with the same client, or eager
 // starts are silently lost.
 func New(c client.Client, a *activities.Activities, o Options) sdkworker.Worker {
+	var interceptors []interceptor.WorkerInterceptor
+	if o.Tracer != nil {
+		interceptors = append(interceptors, &tracing{tracer: o.Tracer})
+	}
 	w := sdkworker.New(c, workflows.TaskQueue, sdkworker.Options{
+		Interceptors:                            interceptors,
 		MaxConcurrentWorkflowTaskExecutionSize:  orDefault(o.WorkflowTasks, defaultConcurrency),
 		MaxConcurrentLocalActivityExecutionSize: orDefault(o.WorkflowTasks, defaultConcurrency),
 		MaxConcurrentActivityExecutionSize:      orDefault(o.Activities, defaultConcurrency),

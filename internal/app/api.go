@@ -134,12 +134,25 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 		SourceIPs:         api.SourceIPs{Production: a.cfg.SourceIPsProduction, Demo: a.cfg.SourceIPsDemo},
 		TemporalUIURL:     a.cfg.TemporalUIURL,
 		TemporalNamespace: a.cfg.TemporalNS,
+		Observe:           a.observeRequest,
 		Denied:            a.metrics.Denied,
+		Tracer:            a.tracer,
 		Wake:              a.wake,
 		Now:               a.store.Now,
 		Logger:            a.logger,
 		Version:           a.version,
 	}, nil
+}
+
+// observeRequest notes what publishers feel. Route patterns are those of the contract.
+func (a *App) observeRequest(r api.Request) {
+	if r.Method != http.MethodPost {
+		return
+	}
+	switch r.Route {
+	case "/v1/applications/{app}/events", "/v1/applications/{app}/events/batch":
+		a.metrics.Published(r.Status, r.Duration)
+	}
 }
 
 // cursorKeys derives a key for cursors from each master key: every API process of a deployment has the same, or, while

@@ -45,6 +45,8 @@ type App struct {
 	egress   *egress.Client
 	own      *ownAddresses
 	metrics  *observe.Metrics
+	// tracer records spans; nil = nobody collects them.
+	tracer   *observe.Tracer
 	temporal *temporalParts
 	// connected is temporal for those who look while the process starts.
 	connected atomic.Pointer[temporalParts]
@@ -68,7 +70,7 @@ type stop struct {
 func Start(ctx context.Context, cfg config.Config, roles Roles, version string, logger *slog.Logger) (*App, error) {
 	a := &App{cfg: cfg, roles: roles, version: version, logger: logger, owner: models.NewID(), wake: func() {}}
 	steps := []func(context.Context) error{
-		a.prepare, a.openStore, a.buildParts, a.startProbes, a.startTemporal, a.startWorker, a.startAPI,
+		a.prepare, a.openStore, a.buildParts, a.startTracing, a.startProbes, a.startTemporal, a.startWorker, a.startAPI,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -17,6 +17,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/posthorn/posthorn/internal/config"
+	"github.com/posthorn/posthorn/worker"
 	"github.com/posthorn/posthorn/workflows"
 )
 
@@ -101,6 +102,10 @@ func clientOptions(cfg config.Config) (client.Options, error) {
 func (a *App) dial(ctx context.Context, options client.Options) (client.Client, error) {
 	options.Logger = sdklog.NewStructuredLogger(a.logger)
 	options.Identity = "posthorn/" + a.owner
+	options.MetricsHandler = worker.Metrics(a.metrics.Registry())
+	if a.tracer != nil {
+		options.ContextPropagators = append(options.ContextPropagators, worker.TracePropagator())
+	}
 	for told := false; ; {
 		c, err := client.DialContext(ctx, options)
 		if err == nil {

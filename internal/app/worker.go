@@ -52,12 +52,12 @@ func (a *App) startWorker(ctx context.Context) error {
 		return fmt.Errorf("register worker: %w", err)
 	}
 	d := dispatch.New(dispatch.Options{
-		Store: a.store, Temporal: a.temporal.client, Observer: a.metrics, Logger: a.logger, Now: a.store.Now,
-		Unsearchable: len(a.temporal.missing) > 0, EventsPerWorkflow: a.cfg.EventsPerWorkflow,
+		Store: a.dispatchStore(), Temporal: a.temporal.client, Observer: a.metrics, Tracer: a.tracer, Logger: a.logger,
+		Now: a.store.Now, Unsearchable: len(a.temporal.missing) > 0, EventsPerWorkflow: a.cfg.EventsPerWorkflow,
 	})
 	acts := &activities.Activities{
 		Gatekeeper: a.store, Jobs: a.store, Purger: a.store, Eraser: a.store, Retention: a.cfg.Retention,
-		Sender: a.sender(), Observer: a.metrics, Owner: a.owner,
+		Sender: a.tracer.Sender(a.sender()), Observer: a.metrics, Owner: a.owner,
 		Wake: func() { a.wake() }, Returned: d.Returned, Now: a.store.Now, Logger: a.logger,
 	}
 	a.onStop("lease", func(ctx context.Context) error { return a.store.RetireWorker(ctx, a.owner) })
@@ -65,7 +65,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.onStop("attempts in flight", acts.Drain)
 
 	sdkworker.SetBinaryChecksum(a.version) // else the SDK reads the whole binary to make one: 0.4 s at every start
-	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout})
+	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout, Tracer: a.tracer})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start worker: %w", err)
 	}

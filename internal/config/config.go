@@ -48,6 +48,9 @@ type Config struct {
 
 	Retention time.Duration `env:"POSTHORN_RETENTION" default:"720h" help:"How long events, their payloads and logs are kept after the last thing that happened to them; an open delivery keeps them longer. 1h or more; 0 keeps them for ever."`
 
+	OTLPEndpoint string `name:"otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"URL of an OpenTelemetry collector, http://collector:4318 for example, that traces are sent to; give all processes the same. OpenTelemetry's other variables for headers, certificates, sampler and service name count too. Default: no traces."`
+	OTLPProtocol string `name:"otlp-protocol" env:"OTEL_EXPORTER_OTLP_PROTOCOL" default:"http/protobuf" enum:"http/protobuf,grpc" help:"How the collector is spoken to: ${enum}."`
+
 	LogLevel  string `env:"POSTHORN_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	LogFormat string `env:"POSTHORN_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: ${enum}."`
 }
@@ -113,6 +116,11 @@ func (c *Config) Validate() error {
 	}
 	if c.EventsPerWorkflow < 0 || c.EventsPerWorkflow > maxEventsPerWorkflow {
 		add("--events-per-workflow (POSTHORN_EVENTS_PER_WORKFLOW)", "must be 1 to %d", maxEventsPerWorkflow)
+	}
+	if c.OTLPEndpoint != "" {
+		if u, err := url.Parse(c.OTLPEndpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			add("--otlp-endpoint (OTEL_EXPORTER_OTLP_ENDPOINT)", "is not an http or https URL")
+		}
 	}
 	if c.Retention != 0 && c.Retention < minRetention {
 		add("--retention (POSTHORN_RETENTION)", "must be 1h or more, or 0 to keep everything")

@@ -30,6 +30,8 @@ type Facts struct {
 	Version string
 	// RetryCount is how many attempts were made before this one.
 	RetryCount int
+	// Traceparent is the trace context that the receiver gets; "" = none.
+	Traceparent string
 	// Test marks "send a test".
 	Test bool
 }
@@ -39,6 +41,9 @@ func FactsOf(c *models.Claim) Facts {
 	f := Facts{
 		Spec: c.Spec, Payload: c.Payload, Wire: c.Wire, OccurredAt: c.OccurredAt, AcceptedAt: c.AcceptedAt,
 		EventID: c.EventID, Tenant: c.Tenant, Version: c.Version, RetryCount: c.RetryCount(),
+	}
+	if c.Spec.Traceparent {
+		f.Traceparent = c.NextTraceparent()
 	}
 	if c.EventID == "" {
 		f.Test, f.EventID = true, c.InvocationID

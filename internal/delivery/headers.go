@@ -16,6 +16,8 @@ const (
 	HeaderID          = "webhook-id"
 	HeaderTimestamp   = "webhook-timestamp"
 	HeaderSignature   = "webhook-signature"
+	// HeaderTraceparent is the W3C's trace context, where the profile passes it on.
+	HeaderTraceparent = "traceparent"
 	// HeaderTest marks a test that looks like an event: a sample in the normal envelope.
 	HeaderTest = "Posthorn-Test"
 )
@@ -48,6 +50,9 @@ func Headers(f Facts, secrets models.Secrets, body []byte, at time.Time, userAge
 		headers = append(headers, models.Header{Name: name, Value: secrets.SecurityKey})
 	}
 	headers = append(headers, secrets.Headers...)
+	if f.Traceparent != "" {
+		headers = append(headers, models.Header{Name: HeaderTraceparent, Value: f.Traceparent})
+	}
 	if f.Test && len(f.Spec.Envelope) > 0 && !f.Spec.TestEvent.Raw {
 		headers = append(headers, models.Header{Name: HeaderTest, Value: "true"})
 	}
@@ -58,7 +63,7 @@ func Headers(f Facts, secrets models.Secrets, body []byte, at time.Time, userAge
 // Posthorn did not make itself, has the value Mask. Signatures stay: receivers ask about them, and they open nothing.
 func MaskHeaders(headers []models.Header, spec *models.Spec) []models.Header {
 	own := []string{
-		HeaderContentType, HeaderUserAgent, HeaderID, HeaderTimestamp, HeaderSignature, HeaderTest,
+		HeaderContentType, HeaderUserAgent, HeaderID, HeaderTimestamp, HeaderSignature, HeaderTest, HeaderTraceparent,
 		spec.Signing.Header,
 	}
 	masked := make([]models.Header, len(headers))

@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -72,6 +73,7 @@ type Dispatcher struct {
 	store    Store
 	temporal Temporal
 	observer Observer
+	tracer   *observe.Tracer
 	logger   *slog.Logger
 	// unsearchable starts workflows without search attributes.
 	unsearchable bool
@@ -91,13 +93,15 @@ type Dispatcher struct {
 	unmarked map[time.Time][]string
 }
 
-// Options are a Dispatcher's parts; all are required but the last two.
+// Options are a Dispatcher's parts; all are required but Tracer, Unsearchable and EventsPerWorkflow.
 type Options struct {
 	Store    Store
 	Temporal Temporal
 	Observer Observer
-	Logger   *slog.Logger
-	Now      func() time.Time
+	// Tracer records starts; nil = nobody collects traces.
+	Tracer *observe.Tracer
+	Logger *slog.Logger
+	Now    func() time.Time
 	// Unsearchable is set when the namespace lacks the search attributes.
 	Unsearchable bool
 	// EventsPerWorkflow is how many events may share a workflow where more wait than can be started at once; 0 = 1.
@@ -107,7 +111,7 @@ type Options struct {
 // New makes a Dispatcher.
 func New(o Options) *Dispatcher {
 	return &Dispatcher{
-		store: o.Store, temporal: o.Temporal, observer: o.Observer, logger: o.Logger, now: o.Now,
+		store: o.Store, temporal: o.Temporal, observer: o.Observer, tracer: o.Tracer, logger: o.Logger, now: o.Now,
 		unsearchable: o.Unsearchable, eventsPerWorkflow: o.EventsPerWorkflow, window: newWindow(),
 		wake: make(chan struct{}, 1), unmarked: map[time.Time][]string{},
 	}

@@ -108,11 +108,13 @@ func groupRows(rows []models.Dispatch) []group {
 }
 
 // start gives a workflow its invocations: eagerly where it is new, by a signal where it runs already.
-func (d *Dispatcher) start(ctx context.Context, g group) error {
+func (d *Dispatcher) start(ctx context.Context, g group) (err error) {
+	ctx, end := d.tracer.Dispatch(ctx, g.workflowID, g.rows)
+	defer func() { end(err) }()
 	options := d.options(g)
 	in := workflows.DeliverInput{Invocations: g.ids(), Unsearchable: d.unsearchable}
 	d.window.enter(in.Invocations, d.now())
-	_, err := d.temporal.ExecuteWorkflow(ctx, options, workflows.DeliverName, in)
+	_, err = d.temporal.ExecuteWorkflow(ctx, options, workflows.DeliverName, in)
 	failpoint.Hit("dispatch-started")
 	if err == nil {
 		return nil

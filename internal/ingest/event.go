@@ -36,6 +36,9 @@ func (p *plan) event(pub *Publication) (*models.Event, error) {
 		e.Payload, e.Versions = []byte{}, versionsOf(e.ID, pub)
 		f.Merge("", p.checkVersions(eventType, pub))
 	}
+	if pub.Traceparent != "" {
+		e.Traceparent = &pub.Traceparent
+	}
 	f.Merge("", p.entity(e, pub))
 	f.Merge("", checkTimes(e, pub, p.now))
 	f.Merge("", checkKey(e, pub))

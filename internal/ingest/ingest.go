@@ -29,6 +29,8 @@ type Publication struct {
 	IdempotencyKey string
 	// NotBefore is RFC 3339 text before which nothing is sent; "" = at once.
 	NotBefore string
+	// Traceparent is the trace context that its deliveries are to belong to, as models.ParseTraceparent gives it; "" = none.
+	Traceparent string
 }
 
 // Store is what ingest needs of the database.

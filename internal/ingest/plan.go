@@ -74,10 +74,14 @@ func (p *plan) offered(batch []*models.Acceptance) []models.Dispatch {
 			if i.Status != models.StatusPending || p.heldBack(i) {
 				continue
 			}
-			rows = append(rows, models.Dispatch{
+			row := models.Dispatch{
 				InvocationID: i.ID, ApplicationID: i.ApplicationID, SubscriptionID: i.SubscriptionID, EventID: i.EventID,
 				EventType: i.EventType, WorkflowID: i.WorkflowID, Lease: *p.offer, Due: *i.NextAttemptAt,
-			})
+			}
+			if a.Event.Traceparent != nil {
+				row.Traceparent = *a.Event.Traceparent
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows

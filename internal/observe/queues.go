@@ -28,6 +28,9 @@ type queues struct {
 	// undispatched and undispatchedAge tell of rows that no workflow has yet.
 	undispatched    *prometheus.Desc
 	undispatchedAge *prometheus.Desc
+	// open and undeliveredAge tell of what has not reached its receiver.
+	open           *prometheus.Desc
+	undeliveredAge *prometheus.Desc
 
 	mu    sync.Mutex
 	last  models.Queues
@@ -35,9 +38,9 @@ type queues struct {
 	until time.Time
 }
 
-// WatchQueues adds to the metrics, as read answers, the depth of the FIFO queues, the age of their oldest head, and the
-// same of what waits for the dispatcher. It is asked at most every 15 s. Every process of a deployment shows the same
-// numbers: take one, not their sum.
+// WatchQueues adds to the metrics, as read answers, the depth of the FIFO queues and the age of their oldest head, and the
+// same of what waits for the dispatcher and of what is undelivered. It is asked at most every 15 s. Every process of a
+// deployment shows the same numbers: take one, not their sum.
 func (m *Metrics) WatchQueues(read func(context.Context) (models.Queues, error), now func() time.Time) {
 	m.registry.MustRegister(&queues{
 		read: read, now: now, logger: m.logger,
@@ -47,6 +50,11 @@ func (m *Metrics) WatchQueues(read func(context.Context) (models.Queues, error),
 		undispatched: prometheus.NewDesc("posthorn_undispatched", "Invocations that are due to be handed to Temporal.", nil, nil),
 		undispatchedAge: prometheus.NewDesc("posthorn_undispatched_age_seconds",
 			"Since the oldest of those became due; 0 when there is none.", nil, nil),
+		open: prometheus.NewDesc("posthorn_invocations_open",
+			"Invocations that are pending or retrying, those that are delayed or paused included.", nil, nil),
+		undeliveredAge: prometheus.NewDesc("posthorn_oldest_undelivered_age_seconds",
+			"Since the oldest event that is pending or retrying was accepted, delayed and paused ones excepted; 0 when there is none.",
+			nil, nil),
 	})
 }
 
@@ -56,6 +64,8 @@ func (q *queues) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- q.age
 	descriptions <- q.undispatched
 	descriptions <- q.undispatchedAge
+	descriptions <- q.open
+	descriptions <- q.undeliveredAge
 }
 
 // Collect implements prometheus.Collector.
@@ -67,6 +77,8 @@ func (q *queues) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(q.depth, prometheus.GaugeValue, float64(last.Depth))
 	metrics <- prometheus.MustNewConstMetric(q.undispatched, prometheus.GaugeValue, float64(last.Undispatched))
 	metrics <- prometheus.MustNewConstMetric(q.undispatchedAge, prometheus.GaugeValue, last.UndispatchedAge.Seconds())
+	metrics <- prometheus.MustNewConstMetric(q.open, prometheus.GaugeValue, float64(last.Open))
+	metrics <- prometheus.MustNewConstMetric(q.undeliveredAge, prometheus.GaugeValue, last.UndeliveredAge.Seconds())
 	metrics <- prometheus.MustNewConstMetric(q.age, prometheus.GaugeValue, last.HeadAge.Seconds())
 }
 

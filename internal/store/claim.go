@@ -241,6 +241,9 @@ func (r *round) claimOf(c *candidate) (*models.Claim, error) {
 	}
 	claim.EventID, claim.Payload, claim.Wire = event.ID, event.Payload, event.Wire
 	claim.OccurredAt, claim.AcceptedAt, claim.Tenant = event.OccurredAt, event.CreatedAt, event.Tenant
+	if event.Traceparent != nil {
+		claim.Traceparent = *event.Traceparent
+	}
 	return claim, nil
 }
 

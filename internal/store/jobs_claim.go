@@ -297,6 +297,7 @@ func (r *round) decideJob(c *candidate, command *models.Command) (*models.Claim,
 		return nil, err
 	}
 	gate.Claim.Awaited = c.Status.Open() && awaited(&c.Invocation)
+	gate.Claim.JobID = *command.JobID
 	return gate.Claim, nil
 }
 

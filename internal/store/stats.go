@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"gorm.io/gorm"
 
@@ -55,7 +56,7 @@ func (s *Store) countInvocations(db *gorm.DB, id string, stats *models.Subscript
 	return err
 }
 
-// Queues sums the FIFO queues of all subscriptions up.
+// Queues sums the FIFO queues of all subscriptions up, and what waits for the dispatcher or for its delivery.
 func (s *Store) Queues(ctx context.Context) (models.Queues, error) {
 	var queues models.Queues
 	err := s.read(ctx).Raw("SELECT COUNT(*) FROM invocations WHERE status = 'queued'").Scan(&queues.Depth).Error
@@ -71,7 +72,25 @@ func (s *Store) Queues(ctx context.Context) (models.Queues, error) {
 	if err != nil {
 		return queues, translate(err)
 	}
-	return queues, translate(s.undispatched(ctx, &queues))
+	return queues, translate(errors.Join(s.undispatched(ctx, &queues), s.undelivered(ctx, &queues)))
+}
+
+// undelivered counts what is pending or retrying, by the index on when its attempt is due, and tells the age of the
+// oldest event among it. What was to wait from the start, and what a paused subscription waits with, has no age.
+func (s *Store) undelivered(ctx context.Context, queues *models.Queues) error {
+	var row struct {
+		N      int
+		Oldest *int64
+	}
+	now := s.now()
+	err := s.read(ctx).Raw("SELECT COUNT(*) AS n, MIN(CASE WHEN NOT parked AND event_id IS NOT NULL"+
+		" AND (next_attempt_at <= ? OR first_attempt_at IS NOT NULL) THEN created_at END) AS oldest FROM invocations"+
+		" WHERE next_attempt_at > 0", micros(now)).Scan(&row).Error
+	queues.Open = row.N
+	if row.Oldest != nil {
+		queues.UndeliveredAge = max(0, now.Sub(fromMicros(*row.Oldest)))
+	}
+	return err
 }
 
 // undispatched counts what waits for the dispatcher, and what one has taken and not handed on. What waits for its turn

@@ -154,6 +154,7 @@ func jobClaims(t *testing.T, w *world) {
 		job := w.startJob(t, app, listing(waiting, failing, undispatched))
 		for _, claim := range w.step(t, w.worker(t), job).Claims {
 			require.Equal(t, claim.InvocationID != undispatched, claim.Awaited)
+			require.Equal(t, job, claim.JobID)
 			if claim.InvocationID == failing {
 				w.end(t, claim, w.refused(500))
 			} else {

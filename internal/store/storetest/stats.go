@@ -74,6 +74,7 @@ func queues(t *testing.T, w *world) {
 		q, err := w.Queues(t.Context())
 		require.NoError(t, err)
 		q.Undispatched, q.UndispatchedAge = 0, 0 // see undispatched
+		q.Open, q.UndeliveredAge = 0, 0          // see undelivered
 		return q
 	}
 	app := w.application(t)
@@ -124,4 +125,33 @@ func undispatched(t *testing.T, w *world) {
 	requireIs(0, 0, "handed on")
 	w.verdicts(t, w.worker(t), ids...)
 	requireIs(0, 0, "two wait for their turn")
+}
+
+func undelivered(t *testing.T, w *world) {
+	t.Helper()
+	w.quiet(t)
+	requireIs := func(n int, age time.Duration, why string) {
+		t.Helper()
+		q, err := w.Queues(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, n, q.Open, why)
+		require.Equal(t, age, q.UndeliveredAge, why)
+	}
+	requireIs(0, 0, "everything is delivered")
+	app := w.application(t)
+	sub := w.subscription(t, app)
+	owner := w.worker(t)
+	first := w.fire(t, app, sub)
+	w.clock.Advance(time.Minute)
+	second := w.fire(t, app, sub)
+	requireIs(2, time.Minute, "by the oldest")
+	w.attempt(t, owner, first, func() models.Result { return w.refused(500) })
+	requireIs(2, time.Minute+time.Second, "a retry that is not due makes it no younger")
+	w.attempt(t, owner, second, w.delivered)
+	requireIs(1, time.Minute+2*time.Second, "delivered")
+
+	w.exec(t, "UPDATE invocations SET parked = (1 = 1) WHERE id = ?", first)
+	requireIs(1, 0, "its subscription is paused")
+	w.exec(t, "UPDATE invocations SET first_attempt_at = NULL, parked = (1 = 0) WHERE id = ?", first)
+	requireIs(1, 0, "it was to wait from the start")
 }

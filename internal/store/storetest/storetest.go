@@ -68,6 +68,8 @@ func databases() map[string][]group {
 		"dispatch": {
 			{"invocations", dispatches},
 			{"undispatched", undispatched},
+			{"undelivered", undelivered},
+			{"trace contexts", traceContexts},
 			{"commands", commands},
 			{"reconcile", reconcile},
 			{"adopt namespace", namespace},
