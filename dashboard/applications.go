@@ -109,14 +109,11 @@ func showApplication(v *visit) error {
 	}
 	data := &overviewPage{Hours: hoursOf(v.r)}
 	data.Ranges = ranges(data.Hours)
-	if data.Chart, err = v.activity(v.r.PathValue("app"), "", data.Hours); err != nil {
-		return err
+	if !isPoll(v.r) {
+		if err := v.completeOverview(data); err != nil {
+			return err
+		}
 	}
-	var subscriptions list[subscription]
-	if err := v.ask(v.path("/v1/applications/{app}/subscriptions"), url.Values{"limit": {"1"}}, &subscriptions); err != nil {
-		return err
-	}
-	data.None = len(subscriptions.Items) == 0
 	var recent list[invocation]
 	if err := v.ask(v.path("/v1/applications/{app}/invocations"), url.Values{"limit": {"8"}}, &recent); err != nil {
 		return err
@@ -124,4 +121,15 @@ func showApplication(v *visit) error {
 	data.Recent = recent.Items
 	page.Data, page.Live = data, keepLive(v.r, 10)
 	return v.show(http.StatusOK, "overview", page)
+}
+
+// completeOverview reads what is above the part that is kept up to date.
+func (v *visit) completeOverview(data *overviewPage) (err error) {
+	if data.Chart, err = v.activity(v.r.PathValue("app"), "", data.Hours); err != nil {
+		return err
+	}
+	var subscriptions list[subscription]
+	err = v.ask(v.path("/v1/applications/{app}/subscriptions"), url.Values{"limit": {"1"}}, &subscriptions)
+	data.None = len(subscriptions.Items) == 0
+	return err
 }

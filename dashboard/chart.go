@@ -10,9 +10,9 @@ import (
 // The size of a chart in its own units; it is drawn as wide as its place.
 const (
 	chartWidth  = 720.0
-	chartHeight = 150.0
+	chartHeight = 200.0
 	// chartFoot is what the labels of the time axis take.
-	chartFoot = 20.0
+	chartFoot = 34.0
 )
 
 // bar is a rectangle of a chart with its row of the table.
@@ -20,17 +20,19 @@ type bar struct {
 	X, Width float64
 	// OKY and OKHeight draw what succeeded, BadY and BadHeight what failed, above it.
 	OKY, OKHeight, BadY, BadHeight float64
-	From                           string
-	Succeeded, Failed              int
-	P50MS, P95MS                   *int64
+	// P50Y and P95Y are how high the latencies are; End is the bar's right side.
+	P50Y, P95Y, End   float64
+	From              string
+	Succeeded, Failed int
+	P50MS, P95MS      *int64
 }
 
 // label is a text of a chart's axis.
 type label struct {
 	X, Y float64
 	Text string
-	// Anchor says which part of the text is at X.
-	Anchor string
+	// Class is of those that there is no room for on a phone.
+	Class string
 }
 
 // activityChart is deliveries and failures over time, and how long they took.
@@ -39,10 +41,9 @@ type activityChart struct {
 	Labels            []label
 	Succeeded, Failed int
 	Top               int
-	// P50 and P95 are the lines of the latencies, as points of a polyline; Slowest is their top.
-	P50, P95 string
-	Slowest  string
-	Empty    bool
+	// Slowest is the top of the latencies.
+	Slowest string
+	Empty   bool
 }
 
 // activity asks for a timeline and draws it.
@@ -76,12 +77,12 @@ func drawActivity(t *timeline) *activityChart {
 			X: round(float64(i)*step + 1), Width: round(step - 2), From: p.From, Succeeded: p.Succeeded, Failed: p.Failed,
 			P50MS: p.P50MS, P95MS: p.P95MS,
 		}
+		b.End = round(b.X + b.Width)
+		b.P50Y, b.P95Y = latencyY(p.P50MS, slowest), latencyY(p.P95MS, slowest)
 		b.stack(c.Top)
 		c.Bars = append(c.Bars, b)
 	}
 	c.Labels = timeLabels(t, step)
-	c.P50 = latencyLine(t, step, slowest, func(i int) *int64 { return t.Parts[i].P50MS })
-	c.P95 = latencyLine(t, step, slowest, func(i int) *int64 { return t.Parts[i].P95MS })
 	c.Slowest = took(slowest)
 	return c
 }
@@ -112,24 +113,17 @@ func timeLabels(t *timeline, step float64) []label {
 		if err != nil {
 			continue
 		}
-		labels = append(labels, label{X: round(float64(i)*step + 1), Y: chartHeight - 5, Text: at.UTC().Format(layout), Anchor: "start"})
+		labels = append(labels, label{X: round(float64(i)*step + 1), Y: chartHeight - 8, Text: at.UTC().Format(layout)})
 	}
 	return labels
 }
 
-// latencyLine is the points of a line through those parts that have a value.
-func latencyLine(t *timeline, step float64, slowest int64, value func(int) *int64) string {
-	points := ""
-	for i := range t.Parts {
-		ms := value(i)
-		if ms == nil || slowest == 0 {
-			continue
-		}
-		x := float64(i)*step + step/2
-		y := (chartHeight - chartFoot) * (1 - 0.92*float64(*ms)/float64(slowest))
-		points += fmt.Sprintf("%.1f,%.1f ", x, y)
+// latencyY is the height of a latency; the slowest is near the top.
+func latencyY(ms *int64, slowest int64) float64 {
+	if ms == nil || slowest == 0 {
+		return 0
 	}
-	return points
+	return round((chartHeight - chartFoot) * (1 - 0.9*float64(*ms)/float64(slowest)))
 }
 
 func round(x float64) float64 { return math.Round(x*10) / 10 }
@@ -173,7 +167,7 @@ func drawRetry(p *retryPreview) *retryChart {
 	step := chartWidth / float64(max(8, len(delays)))
 	for i, d := range delays {
 		elapsed += d
-		height := round(max(4, (chartHeight-chartFoot-14)*logScale(d)/logScale(longest)))
+		height := round(max(4, (chartHeight-chartFoot-30)*logScale(d)/logScale(longest)))
 		s := retryStep{
 			Number: i + 1, After: span(d.String()), Elapsed: span(elapsed.String()), X: round(float64(i)*step + 2),
 			Y: chartHeight - chartFoot - height, W: round(step - 4), Height: height,
@@ -202,9 +196,12 @@ func retryLabels(steps []retryStep, step float64) []label {
 	every := int(math.Ceil(72 / step))
 	var labels []label
 	for i := 0; i < len(steps); i += every {
-		s := steps[i]
-		labels = append(labels, label{X: s.X, Y: round(s.Y - 4), Text: s.After, Anchor: "start"},
-			label{X: s.X, Y: chartHeight - 5, Text: fmt.Sprint(s.Number), Anchor: "start"})
+		s, class := steps[i], ""
+		if i/every%2 == 1 {
+			class = "desk"
+		}
+		labels = append(labels, label{X: s.X, Y: round(s.Y - 6), Text: s.After, Class: class},
+			label{X: s.X, Y: chartHeight - 8, Text: fmt.Sprint(s.Number), Class: class})
 	}
 	return labels
 }

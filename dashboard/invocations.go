@@ -116,7 +116,9 @@ func newest(items []invocation) string {
 }
 
 type invocationPage struct {
-	One      *invocation
+	One *invocation
+	// Webhook is its title; "" = it is deleted.
+	Webhook  string
 	Attempts []attempt
 	Next     string
 }
@@ -131,6 +133,10 @@ func (v *visit) invocation(status int, alert string) error {
 	page, err := v.within(data.One.ApplicationID, "invocations", "Delivery of "+data.One.EventType)
 	if err != nil {
 		return err
+	}
+	var sub subscription
+	if err := v.ask("/v1/subscriptions/"+url.PathEscape(data.One.SubscriptionID), nil, &sub); err == nil {
+		data.Webhook = sub.Title()
 	}
 	var log list[attempt]
 	if err := v.ask(v.path("/v1/invocations/{id}/logs"), paging(v.r.URL.Query()), &log); err != nil {

@@ -74,17 +74,7 @@ func (v *visit) subscription(status int, alert string, data *subscriptionPage) e
 
 // complete reads what the page shows beside the subscription itself.
 func (v *visit) complete(data *subscriptionPage, at *surroundings) error {
-	one := "/v1/subscriptions/" + url.PathEscape(data.Sub.ID)
-	if err := v.ask(one+"/stats", nil, &data.Stats); err != nil {
-		return err
-	}
-	data.Hours = hoursOf(v.r)
-	data.Ranges = ranges(data.Hours)
-	var err error
-	if data.Chart, err = v.activity(at.ID, data.Sub.ID, data.Hours); err != nil {
-		return err
-	}
-	if data.Retry, err = v.retryChart(data.Sub.Delivery.Retry); err != nil {
+	if err := v.ask("/v1/subscriptions/"+url.PathEscape(data.Sub.ID)+"/stats", nil, &data.Stats); err != nil {
 		return err
 	}
 	var recent list[invocation]
@@ -93,10 +83,24 @@ func (v *visit) complete(data *subscriptionPage, at *surroundings) error {
 		return err
 	}
 	data.Recent = recent.Items
+	if isPoll(v.r) {
+		return nil
+	}
+	return v.completeCharts(data, at)
+}
+
+// completeCharts reads what is above the part that is kept up to date.
+func (v *visit) completeCharts(data *subscriptionPage, at *surroundings) (err error) {
+	data.Hours = hoursOf(v.r)
+	data.Ranges = ranges(data.Hours)
+	if data.Chart, err = v.activity(at.ID, data.Sub.ID, data.Hours); err != nil {
+		return err
+	}
 	if at.Profile.Handshake() && at.Acts {
 		data.HandshakeKey = v.handshakeKey()
 	}
-	return nil
+	data.Retry, err = v.retryChart(data.Sub.Delivery.Retry)
+	return err
 }
 
 // handshakeKey asks the provider's own route, which is for an application's own keys: the operator sees none.
