@@ -216,6 +216,29 @@ func TestAURLIsVerified(t *testing.T) {
 	require.Contains(t, v.get(one+"?notice=verified", http.StatusOK), "The URL is verified")
 }
 
+func TestManyAreCountedBeforeTheyAreRedelivered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app := w.application("standard")
+	w.subscription(app)
+	w.invocation(app)
+	v := w.signIn(w.key(app, "admin"))
+	path := "/applications/" + app + "/jobs"
+	counted := v.post(path, url.Values{"status": {"pending"}, "count": {"yes"}, "rate": {"5"}}, http.StatusOK)
+	require.Contains(t, counted.html, "<b>1</b> delivery matches")
+	require.Contains(t, v.post(path, url.Values{"status": {"pending"}, "rate": {"many"}}, http.StatusUnprocessableEntity).html, "rate")
+	v.post(path, url.Values{}, http.StatusUnprocessableEntity)
+	begun := v.post(path, url.Values{"status": {"pending"}, "rate": {"5"}, "after": {"2020-01-01T00:00"}}, http.StatusSeeOther)
+	job := begun.Header().Get("Location")
+	require.Contains(t, v.get(job, http.StatusOK), "0 of 1 seen to")
+	v.post(job+"/pause", nil, http.StatusSeeOther)
+	require.Contains(t, v.get(job, http.StatusOK), "Resume")
+	v.post(job+"/resume", nil, http.StatusSeeOther)
+	v.post(job+"/cancel", nil, http.StatusSeeOther)
+	v.post(job+"/pause", nil, http.StatusConflict)
+	v.post(job+"/nonsense", nil, http.StatusNotFound)
+}
+
 func TestDeletingIsConfirmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

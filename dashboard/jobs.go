@@ -35,7 +35,7 @@ type newJobPage struct {
 	Statuses      []string
 	Subscriptions []subscription
 	// Counted is the answer to "how many?"; nil = it was not asked.
-	Counted *int
+	Counted *job
 }
 
 func newJob(v *visit) error {
@@ -76,7 +76,7 @@ func createJob(v *visit) error {
 		return err
 	}
 	if counts {
-		return v.jobForm(http.StatusOK, &newJobPage{Values: values, Counted: &made.Matched}, "")
+		return v.jobForm(http.StatusOK, &newJobPage{Values: values, Counted: &made}, "")
 	}
 	return v.seeOther("/jobs/"+url.PathEscape(made.ID), "")
 }
