@@ -84,8 +84,12 @@ type choice struct {
 }
 
 func ranges(chosen string) []choice {
-	all := []choice{{Value: "1", Label: "1 hour"}, {Value: "24", Label: "24 hours"}, {Value: "168", Label: "7 days"},
-		{Value: "720", Label: "30 days"}}
+	all := []choice{
+		{Value: "1", Label: "1 hour"},
+		{Value: "24", Label: "24 hours"},
+		{Value: "168", Label: "7 days"},
+		{Value: "720", Label: "30 days"},
+	}
 	for i := range all {
 		all[i].Chosen = all[i].Value == chosen
 	}

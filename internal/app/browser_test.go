@@ -197,11 +197,16 @@ func (b *browser) enter(id, text string) {
 	b.do(chromedp.SendKeys("#"+id, text))
 }
 
+const chooseOption = `(e => { if (!e || document.readyState !== 'complete') return false; e.value = %[2]s;
+	e.dispatchEvent(new Event('input', {bubbles: true})); return e.value === %[2]s; })(document.getElementById(%[1]s))`
+
 // choose picks an option by its value.
 func (b *browser) choose(id, option string) {
 	b.t.Helper()
-	require.True(b.t, value[bool](b, `(e => { e.value = %[2]s; e.dispatchEvent(new Event('input', {bubbles: true}));
-		return e.value === %[2]s; })(document.getElementById(%[1]s))`, id, option))
+	require.Eventually(b.t, func() bool {
+		chosen, err := eval[bool](b, chooseOption, id, option)
+		return err == nil && chosen
+	}, browserPatience, 50*time.Millisecond, "there is no choice %q of %q", option, id)
 }
 
 func (b *browser) signIn(key string) {

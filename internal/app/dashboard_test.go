@@ -84,8 +84,10 @@ func newShop(w *world) *shop {
 	s := &shop{app: w.application("standard", "")}
 	w.call("PATCH", "/v1/applications/"+s.app, object{"name": "Corner shop"}, 200)
 	s.good = w.subscription(s.app, good.URL, object{"name": "Orders", "event_types": []string{"order.*"}})["id"].(string)
-	s.bad = w.subscription(s.app, bad.URL, object{"name": "Warehouse", "event_types": []string{"stock.changed"},
-		"delivery": object{"retry": object{"kind": "fixed", "interval": "20ms", "max_attempts": 3}}})["id"].(string)
+	s.bad = w.subscription(s.app, bad.URL, object{
+		"name": "Warehouse", "event_types": []string{"stock.changed"},
+		"delivery": object{"retry": object{"kind": "fixed", "interval": "20ms", "max_attempts": 3}},
+	})["id"].(string)
 	s.open = w.subscription(s.app, bad.URL, object{"name": "Accounting", "event_types": []string{"invoice.sent"}})["id"].(string)
 	for i := range 12 {
 		_, ids := w.published(s.app, fmt.Sprintf(`{"type":"order.created","entity_id":"order-%d","payload":{"order":%d,"total":"%d.50"}}`, i, i, 10+i))
