@@ -105,7 +105,7 @@ func (d *Dashboard) routes() *http.ServeMux {
 	} {
 		mux.HandleFunc(pattern, d.signedIn(handle))
 	}
-	mux.HandleFunc("/", d.signedIn(func(v *visit) error { return notFound() }))
+	mux.HandleFunc("/", d.signedIn(func(*visit) error { return notFound() }))
 	return mux
 }
 

@@ -69,7 +69,7 @@ func span(text string) string {
 	for _, unit := range units {
 		if n := d / unit.size; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, unit.name))
-			d -= n * unit.size
+			d %= unit.size
 		} else if len(parts) > 0 {
 			break
 		}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -83,9 +84,7 @@ func listInvocations(v *visit) error {
 }
 
 func (v *visit) readInvocations(data *invocationsPage, filter url.Values) error {
-	for name, values := range paging(v.r.URL.Query()) {
-		filter[name] = values
-	}
+	maps.Copy(filter, paging(v.r.URL.Query()))
 	var items list[invocation]
 	if err := v.ask(v.path("/v1/applications/{app}/invocations"), filter, &items); err != nil {
 		return err
@@ -155,7 +154,7 @@ func (v *visit) invocation(status int, alert string) error {
 // changeInvocation carries one of an invocation's buttons out.
 func changeInvocation(v *visit) error {
 	var err error
-	notice := ""
+	var notice string
 	switch v.r.PathValue("action") {
 	case "redeliver":
 		notice = "redelivered"

@@ -8,7 +8,7 @@ import (
 
 // home is the sign-in, and for those signed in the way to their pages.
 func (d *Dashboard) home(w http.ResponseWriter, r *http.Request) {
-	v, err := d.visit(w, r)
+	v, err := d.visit(w, r) //nolint:contextcheck // a visit has its request
 	switch {
 	case errors.Is(err, errSignedOut):
 		d.render(w, r, http.StatusOK, "signin", &view{Title: "Sign in"})

@@ -23,7 +23,7 @@ type handler func(*visit) error
 // signedIn lets those in who have a session with a key that is still valid; others see the sign-in.
 func (d *Dashboard) signedIn(handle handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v, err := d.visit(w, r)
+		v, err := d.visit(w, r) //nolint:contextcheck // a visit has its request
 		if err == nil {
 			err = handle(v)
 		}
@@ -105,6 +105,6 @@ func (v *visit) seeOther(path, notice string) error {
 	if notice != "" {
 		path += "?notice=" + notice
 	}
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, path, http.StatusSeeOther) //nolint:gosec // the paths are ours, ids in them escaped
 	return nil
 }
