@@ -50,6 +50,7 @@ build-slim: ## build bin/posthorn-slim, for production: without dev and demo, an
 .PHONY: test
 test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for some); sets up what they need
 	@scripts/postgres.sh
+	@scripts/chromium.sh
 	$(GO) test $(ARGS) $(PKG)
 
 .PHONY: test-long
@@ -112,6 +113,12 @@ docs: ## write docs/config.md from internal/config
 .PHONY: bench
 bench: build ## measure throughput and latency (ARGS=-h for the choices)
 	$(GO) run ./internal/bench $(ARGS)
+
+# The pictures are for docs/dashboard.md; look at them before they are committed.
+.PHONY: screenshots
+screenshots: ## take the pictures of the dashboard in docs/screenshots
+	@scripts/chromium.sh
+	POSTHORN_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count 1 -run TestDashboardIsAccessible $(ARGS) ./internal/app
 
 .PHONY: requirements
 requirements: ## say which requirements of docs/requirements.md the tests prove (ARGS='-only VIV', ARGS=-list)

@@ -174,3 +174,12 @@ func changeJob(action models.JobAction) func(*server, context.Context, *call, *n
 		return jobView(view), nil
 	}
 }
+
+func (s *server) listJobs(ctx context.Context, c *call, in *Paging) (Page[Job], error) {
+	part, err := s.page(c, *in)
+	if err != nil {
+		return Page[Job]{}, err
+	}
+	jobs, next, err := s.Store.Jobs(ctx, c.application.ID, part)
+	return newPage(s, c, mapped(jobs, jobView), next), err
+}

@@ -98,6 +98,10 @@ func systemRoutes() []route {
 func keyRoutes() []route {
 	return []route{
 		{
+			method: http.MethodGet, path: "/v1/me", id: "get-me", tag: tagKeys, summary: "What the key of the request is for",
+			register: read((*server).me),
+		},
+		{
 			method: http.MethodPost, path: "/v1/keys", id: "create-deployment-key", tag: tagKeys,
 			summary: "Create a key of the deployment", roles: operatorOnly(), status: http.StatusCreated,
 			register: write((*server).createDeploymentKey),
@@ -167,6 +171,17 @@ func applicationRoutes() []route {
 			method: http.MethodGet, path: "/v1/applications/{app}", id: "get-application", tag: tagApplications,
 			summary: "Read an application", roles: operatorOnly(), scope: scopeApplication,
 			register: read((*server).getApplication),
+		},
+		{
+			method: http.MethodGet, path: "/v1/applications/{app}/profile", id: "get-application-profile",
+			tag: tagApplications, summary: "Read the profile that an application sends by",
+			text: "With its overrides applied.", roles: readers(), scope: scopeApplication,
+			register: read((*server).getApplicationProfile),
+		},
+		{
+			method: http.MethodGet, path: "/v1/applications/{app}/timeline", id: "get-timeline", tag: tagApplications,
+			summary: "Deliveries, failures and latency over time", text: "Over the attempts of the latest 5000 invocations.",
+			roles: readers(), scope: scopeApplication, register: read((*server).timeline),
 		},
 		{
 			method: http.MethodPatch, path: "/v1/applications/{app}", id: "change-application", tag: tagApplications,

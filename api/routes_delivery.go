@@ -15,6 +15,12 @@ func subscriptionRoutes() []route {
 			managed: true, status: http.StatusCreated, conflicts: true, register: write((*server).createSubscription),
 		},
 		{
+			method: http.MethodPost, path: "/v1/applications/{app}/subscriptions/validate", id: "validate-subscription",
+			tag: tagSubscriptions, summary: "Check a subscription without creating it",
+			text: "Takes what creation takes, and answers the same errors.", roles: managers(), scope: scopeApplication,
+			managed: true, unaudited: true, register: write((*server).validateSubscription),
+		},
+		{
 			method: http.MethodGet, path: "/v1/applications/{app}/subscriptions", id: "list-subscriptions",
 			tag: tagSubscriptions, summary: "List an application's subscriptions", roles: readers(),
 			scope: scopeApplication, register: read((*server).listSubscriptions),
@@ -166,6 +172,11 @@ func jobRoutes() []route {
 				"of a deleted or unverified subscription, and abandoned ones. The limits of a subscription hold.",
 			roles: managers(), scope: scopeApplication, status: http.StatusAccepted,
 			register: write((*server).redeliverMany),
+		},
+		{
+			method: http.MethodGet, path: "/v1/applications/{app}/jobs", id: "list-jobs", tag: tagJobs,
+			summary: "List an application's jobs", text: "Newest first; results are null here.", roles: readers(),
+			scope: scopeApplication, register: read((*server).listJobs),
 		},
 		{
 			method: http.MethodGet, path: one, id: "get-job", tag: tagJobs, summary: "Read a job and its progress",

@@ -69,6 +69,9 @@ type invocationStore interface {
 	AttemptsAfter(ctx context.Context, invocationID string, number, limit int) ([]models.Attempt, error)
 	Outcomes(ctx context.Context, invocationID string, number, limit int) ([]models.Attempt, error)
 	Spec(ctx context.Context, digest []byte) (*models.Spec, error)
+	Timeline(
+		ctx context.Context, applicationID, subscriptionID string, from time.Time, width time.Duration, parts int,
+	) (*models.Timeline, error)
 	Redeliver(ctx context.Context, id string, force bool) (string, error)
 	Cancel(ctx context.Context, id string) error
 }
@@ -76,6 +79,7 @@ type invocationStore interface {
 type jobStore interface {
 	CreateJob(ctx context.Context, job *models.Job) error
 	Job(ctx context.Context, id string) (*models.JobView, error)
+	Jobs(ctx context.Context, applicationID string, p models.Page) ([]models.JobView, string, error)
 	ChangeJob(ctx context.Context, id string, action models.JobAction) (*models.JobView, error)
 }
 

@@ -9,18 +9,11 @@ import (
 )
 
 func (s *server) createSubscription(ctx context.Context, c *call, in *subscriptionCreation) (NewSubscription, error) {
-	p, err := s.profileOf(ctx, c.application)
+	d, err := s.draftSubscription(ctx, c, in)
 	if err != nil {
 		return NewSubscription{}, err
 	}
-	now := s.Now().UTC()
-	sub := &models.Subscription{
-		ID: models.NewID(), ApplicationID: c.application.ID, Enabled: true, CreatedAt: now, UpdatedAt: now,
-	}
-	d := draft{profile: p, checkURL: s.CheckURL, sub: sub, isNew: true, badFilter: checkFilter(&in.Filter)}
-	if err := d.apply((*subscriptionChange)(in)); err != nil {
-		return NewSubscription{}, err
-	}
+	p, sub := d.profile, d.sub
 	made, err := newSigningSecret(p.Signing)
 	if err != nil {
 		return NewSubscription{}, err
@@ -34,6 +27,36 @@ func (s *server) createSubscription(ctx context.Context, c *call, in *subscripti
 	}
 	view, err := subscriptionView(p, sub)
 	return NewSubscription{Subscription: view, Secret: made.shown(), Warnings: d.warnings}, err
+}
+
+// draftSubscription is the subscription that a creation asks for, or what is wrong with it.
+func (s *server) draftSubscription(ctx context.Context, c *call, in *subscriptionCreation) (*draft, error) {
+	p, err := s.profileOf(ctx, c.application)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now().UTC()
+	sub := &models.Subscription{
+		ID: models.NewID(), ApplicationID: c.application.ID, Enabled: true, CreatedAt: now, UpdatedAt: now,
+	}
+	d := &draft{profile: p, checkURL: s.CheckURL, sub: sub, isNew: true, badFilter: checkFilter(&in.Filter)}
+	return d, d.apply((*subscriptionChange)(in))
+}
+
+// SubscriptionCheck is the answer to a creation that would be taken.
+type SubscriptionCheck struct {
+	Warnings []string `json:"warnings" doc:"What the creation would warn of."`
+}
+
+// validateSubscription answers what a creation would, and creates nothing. It does not count subscriptions.
+func (s *server) validateSubscription(
+	ctx context.Context, c *call, in *subscriptionCreation,
+) (SubscriptionCheck, error) {
+	d, err := s.draftSubscription(ctx, c, in)
+	if err != nil {
+		return SubscriptionCheck{}, err
+	}
+	return SubscriptionCheck{Warnings: orEmpty(d.warnings)}, nil
 }
 
 type subscriptionsQuery struct {

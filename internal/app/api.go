@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/posthorn/posthorn/api"
+	"github.com/posthorn/posthorn/dashboard"
 	"github.com/posthorn/posthorn/internal/delivery"
 	"github.com/posthorn/posthorn/internal/egress"
 	"github.com/posthorn/posthorn/internal/ingest"
@@ -37,7 +38,11 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	drain := &drainingHandler{Handler: handler}
+	pages, err := dashboard.New(dashboard.Options{API: handler, Keyring: a.keyring, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	drain := &drainingHandler{Handler: pages}
 	if a.url, err = a.serve(ctx, "api", a.cfg.Listen, "--listen (POSTHORN_LISTEN)", drain); err != nil {
 		return err
 	}

@@ -61,6 +61,8 @@ func databases() map[string][]group {
 			{"applications", applications},
 			{"keys", keys},
 			{"stats", stats},
+			{"timeline", timelines},
+			{"job lists", jobLists},
 			{"audit", audit},
 			{"audited methods", auditedMethods},
 			{"audit log", auditList},

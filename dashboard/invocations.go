@@ -1,0 +1,175 @@
+package dashboard
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type invocationsPage struct {
+	Items []invocation
+	Next  string
+	// Filter is what the list is narrowed to, by the API's names.
+	Filter        url.Values
+	Statuses      []string
+	Subscriptions []subscription
+	// Names are the subscriptions' titles by id.
+	Names map[string]string
+	// First: this is the beginning of the list.
+	First    bool
+	Problem  *problem
+	Filtered bool
+}
+
+func statuses() []string {
+	return []string{"pending", "queued", "retrying", "paused", "succeeded", "failed", "cancelled", "abandoned"}
+}
+
+// invocationFilter reads a filter of the page into the API's query.
+func invocationFilter(given url.Values) url.Values {
+	filter := url.Values{}
+	for _, name := range []string{"status", "subscription_id", "event_type", "entity_id", "event_id"} {
+		if value := strings.TrimSpace(given.Get(name)); value != "" {
+			filter.Set(name, value)
+		}
+	}
+	for _, name := range []string{"after", "before"} {
+		if value := given.Get(name); value != "" {
+			filter.Set(name, asTime(value))
+		}
+	}
+	return filter
+}
+
+// asTime reads what a field of type datetime-local gives, as UTC; something else stays, for the API to refuse.
+func asTime(text string) string {
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.Format(time.RFC3339)
+		}
+	}
+	return text
+}
+
+func listInvocations(v *visit) error {
+	page, err := v.within(v.r.PathValue("app"), "invocations", "Deliveries")
+	if err != nil {
+		return err
+	}
+	given := v.r.URL.Query()
+	filter := invocationFilter(given)
+	data := &invocationsPage{
+		Filter: given, Statuses: statuses(), First: given.Get("cursor") == "", Filtered: len(filter) > 0,
+	}
+	if err := v.nameSubscriptions(data); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	err = v.readInvocations(data, filter)
+	if refusal, ok := refused(err); ok {
+		status, page.Alert = statusOf(refusal), refusal.text()
+	} else if err != nil {
+		return err
+	}
+	if data.First && status == http.StatusOK {
+		page.Live = keepLive(v.r, 3)
+		page.announce(v.r, newest(data.Items), "There are new deliveries.")
+	}
+	page.Data = data
+	return v.show(status, "invocations", page)
+}
+
+func (v *visit) readInvocations(data *invocationsPage, filter url.Values) error {
+	maps.Copy(filter, paging(v.r.URL.Query()))
+	var items list[invocation]
+	if err := v.ask(v.path("/v1/applications/{app}/invocations"), filter, &items); err != nil {
+		return err
+	}
+	data.Items, data.Next = items.Items, nextPage(v.r, items.NextCursor)
+	return nil
+}
+
+// nameSubscriptions reads the latest 500 subscriptions, for the filter and for names in the list.
+func (v *visit) nameSubscriptions(data *invocationsPage) error {
+	var items list[subscription]
+	if err := v.ask(v.path("/v1/applications/{app}/subscriptions"), url.Values{"limit": {"500"}}, &items); err != nil {
+		return err
+	}
+	data.Subscriptions, data.Names = items.Items, map[string]string{}
+	for i := range items.Items {
+		data.Names[items.Items[i].ID] = items.Items[i].Title()
+	}
+	return nil
+}
+
+// newest is what changes when there is something new in a list.
+func newest(items []invocation) string {
+	if len(items) == 0 {
+		return ""
+	}
+	return items[0].ID
+}
+
+type invocationPage struct {
+	One *invocation
+	// Webhook is its title; "" = it is deleted.
+	Webhook  string
+	Attempts []attempt
+	Next     string
+}
+
+func showInvocation(v *visit) error { return v.invocation(http.StatusOK, "") }
+
+func (v *visit) invocation(status int, alert string) error {
+	data := &invocationPage{One: &invocation{}}
+	if err := v.ask(v.path("/v1/invocations/{id}"), nil, data.One); err != nil {
+		return err
+	}
+	page, err := v.within(data.One.ApplicationID, "invocations", "Delivery of "+data.One.EventType)
+	if err != nil {
+		return err
+	}
+	var sub subscription
+	if err := v.ask("/v1/subscriptions/"+url.PathEscape(data.One.SubscriptionID), nil, &sub); err == nil {
+		data.Webhook = sub.Title()
+	}
+	var log list[attempt]
+	if err := v.ask(v.path("/v1/invocations/{id}/logs"), paging(v.r.URL.Query()), &log); err != nil {
+		return err
+	}
+	data.Attempts, data.Next = log.Items, nextPage(v.r, log.NextCursor)
+	page.Alert, page.Data = alert, data
+	if v.r.Method == http.MethodGet && v.r.URL.Query().Get("cursor") == "" {
+		page.Live = keepLive(v.r, 2)
+		page.announce(v.r, data.One.Status+strconv.Itoa(len(data.Attempts)),
+			fmt.Sprintf("%s, %d attempts", data.One.Status, len(data.Attempts)))
+	}
+	return v.show(status, "invocation", page)
+}
+
+// changeInvocation carries one of an invocation's buttons out.
+func changeInvocation(v *visit) error {
+	var err error
+	var notice string
+	switch v.r.PathValue("action") {
+	case "redeliver":
+		notice = "redelivered"
+		err = v.tell(v.path("/v1/invocations/{id}/redeliver"), map[string]any{"force": v.r.PostFormValue("force") == "yes"}, nil)
+	case "cancel":
+		notice = "cancelled"
+		err = v.tell(v.path("/v1/invocations/{id}/cancel"), nil, nil)
+	default:
+		return notFound()
+	}
+	if refusal, ok := refused(err); ok {
+		return v.invocation(statusOf(refusal), refusal.text())
+	}
+	if err != nil {
+		return err
+	}
+	return v.seeOther(v.path("/invocations/{id}"), notice)
+}
