@@ -32,6 +32,7 @@ type cli struct {
 	Keys     keysCmd     `cmd:"" help:"API keys."`
 	Secrets  secretsCmd  `cmd:"" help:"Secrets at rest."`
 	Profiles profilesCmd `cmd:"" help:"Profile files."`
+	OpenAPI  openapiCmd  `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
