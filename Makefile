@@ -52,6 +52,7 @@ build-slim: ## build bin/posthorn-slim, for production: without dev and demo, an
 .PHONY: test
 test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for some); sets up what they need
 	@scripts/postgres.sh
+	@scripts/node.sh
 	$(GO) test $(ARGS) $(PKG)
 
 .PHONY: test-long
@@ -119,6 +120,8 @@ clients: $(OAPI_CODEGEN) ## generate clients/ anew from what the API says of its
 	$(GO) run -tags slim . openapi > bin/openapi.json
 	@mv bin/openapi.json clients/openapi.json
 	@scripts/clients.sh $(OAPI_CODEGEN)
+	@scripts/node.sh
+	npm --prefix clients/typescript run generate
 
 .PHONY: bench
 bench: build ## measure throughput and latency (ARGS=-h for the choices)

@@ -115,3 +115,13 @@ func Publish(ctx context.Context, c *ClientWithResponses, application string, ev
 	}
 	return answer.JSON202, nil
 }
+
+// Settled reports whether an invocation with the status gets no further attempt by itself.
+func Settled(status InvocationStatus) bool {
+	switch status {
+	case InvocationStatusSucceeded, InvocationStatusFailed, InvocationStatusCancelled, InvocationStatusAbandoned:
+		return true
+	default:
+		return false
+	}
+}
