@@ -22,8 +22,10 @@ import (
 )
 
 const (
-	// asProgram is the variable that makes the test binary the program itself, which ends with its standard input.
+	// asProgram is the variable that makes the test binary the program itself; asService also ends it with its standard
+	// input.
 	asProgram = "POSTHORN_TEST_PROGRAM"
+	asService = "service"
 	// patience is how long a test waits for what must happen; far more than it takes, on a machine that is busy.
 	patience = 60 * time.Second
 	// operatorKey is that of the Posthorn that tests share.
@@ -32,10 +34,12 @@ const (
 
 // TestMain runs the tests, or, in a process that a test started, Posthorn's command line.
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if as := os.Getenv(asProgram); as != "" {
 		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin) // ends when the test process does, however it does
-			os.Exit(3)
+			if as == asService {
+				_, _ = io.Copy(io.Discard, os.Stdin) // ends when the test process does, however it does
+				os.Exit(3)
+			}
 		}()
 		main()
 		os.Exit(0)
@@ -58,10 +62,9 @@ var shared = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	command := program(context.Background(), "dev", "--listen", "127.0.0.1:0", "--data", dir, "--log-level", "error",
+	command, input, err := service(context.Background(), "dev", "--listen", "127.0.0.1:0", "--data", dir, "--log-level", "error",
 		"--temporal-listen", "127.0.0.1:0", "--temporal-ui-listen", "off", "--operator-key", operatorKey)
 	command.Stderr = os.Stderr
-	input, err := command.StdinPipe()
 	if err != nil {
 		return "", err
 	}
@@ -100,6 +103,14 @@ func program(ctx context.Context, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, binary, arguments...)
 	command.Env = append(os.Environ(), asProgram+"=1")
 	return command
+}
+
+// service is a program that ends when its input is closed, which the end of this process does too.
+func service(ctx context.Context, arguments ...string) (command *exec.Cmd, input io.Closer, err error) {
+	command = program(ctx, arguments...)
+	command.Env = append(command.Env, asProgram+"="+asService)
+	input, err = command.StdinPipe()
+	return command, input, err
 }
 
 // tenant is an application of the shared Posthorn and a client that may do everything.
