@@ -1,3 +1,5 @@
+// Package posthorn is a client of Posthorn's API. What the OpenAPI document says is generated (posthorn.gen.go, by
+// `make clients`); written by hand are credentials, errors, publishing byte for byte, and the verification of deliveries.
 package posthorn
 
 import (

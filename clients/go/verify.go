@@ -25,7 +25,7 @@ const (
 	SchemeHMACHex  = "hmac-sha256-hex"
 )
 
-// ErrNothingToVerify: the profile proves nothing, or the Verifier was told of nothing to prove it by.
+// ErrNothingToVerify means that the profile proves nothing, or that the Verifier was told of nothing to prove it by.
 var ErrNothingToVerify = errors.New("there is nothing to verify")
 
 // Verifier tells whether a delivery comes from a Posthorn. It holds what its subscription's owner knows.

@@ -120,7 +120,7 @@ func TestHandshake(t *testing.T) {
 	t.Parallel()
 	code, body := start(t, listen.Options{Handshake: []byte(`{"Key":"K"}`)}).send("GET", "", nil)
 	require.Equal(t, http.StatusOK, code)
-	require.Equal(t, `{"Key":"K"}`, body)
+	require.JSONEq(t, `{"Key":"K"}`, body)
 
 	r := start(t, listen.Options{})
 	code, _ = r.send("GET", "", nil)

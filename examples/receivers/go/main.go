@@ -1,8 +1,9 @@
 // Command receiver takes webhooks of each profile and believes only genuine ones. It needs nothing but the standard
-// library: copy the part for your provider. The variables at the end of main say what it knows.
+// library: copy the part for your provider. The variables in main say what it knows.
 package main
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -40,7 +41,7 @@ func standard(secret string) verify {
 	return func(r *http.Request, body []byte) (string, error) {
 		id, timestamp := r.Header.Get("Webhook-Id"), r.Header.Get("Webhook-Timestamp")
 		want := "v1," + base64.StdEncoding.EncodeToString(digest(key, id+"."+timestamp+"."+string(body)))
-		for _, given := range strings.Fields(r.Header.Get("Webhook-Signature")) {
+		for _, given := range strings.FieldsSeq(r.Header.Get("Webhook-Signature")) {
 			if equal(given, want) {
 				return id, checkTime(timestamp)
 			}
@@ -174,7 +175,7 @@ func main() {
 		}
 	}
 	mux.HandleFunc("GET /viva/{secret}", handshake(os.Getenv("VIVA_PATH"), os.Getenv("VIVA_KEY")))
-	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+os.Getenv("PORT"))
 	if err != nil {
 		panic(err)
 	}
