@@ -16,10 +16,12 @@ export CGO_ENABLED := 0
 GOLANGCI_LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
 GOVULNCHECK_VERSION := v1.8.0
+OAPI_CODEGEN_VERSION := v2.8.2
 TOOLS := $(CURDIR)/bin/tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 WORKFLOWCHECK := $(TOOLS)/workflowcheck-$(WORKFLOWCHECK_VERSION)
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+OAPI_CODEGEN := $(TOOLS)/oapi-codegen-$(OAPI_CODEGEN_VERSION)
 
 # Without symbol tables the binary is over a quarter smaller; stack traces keep their names and lines.
 BUILD_FLAGS := -ldflags='-s -w'
@@ -51,6 +53,7 @@ build-slim: ## build bin/posthorn-slim, for production: without dev and demo, an
 test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for some); sets up what they need
 	@scripts/postgres.sh
 	@scripts/chromium.sh
+	@scripts/node.sh
 	$(GO) test $(ARGS) $(PKG)
 
 .PHONY: test-long
@@ -92,9 +95,10 @@ check-slim: build-slim
 		echo 'the slim build must not import these packages' >&2; exit 1; fi
 
 .PHONY: lint
-lint: build $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(GOVULNCHECK) ## check style, layers, determinism of workflows, go.mod, known vulnerabilities
+lint: build $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(GOVULNCHECK) $(OAPI_CODEGEN) ## check style, layers, determinism of workflows, generated code, go.mod, known vulnerabilities
 	$(GOLANGCI_LINT) run ./...
 	$(WORKFLOWCHECK) -config workflowcheck.config.yaml -test=false ./workflows/... ./worker/...
+	@scripts/clients.sh $(OAPI_CODEGEN) --check
 	$(GO) mod tidy -diff
 	@scripts/vuln.sh $(GOVULNCHECK) --if-reachable
 
@@ -109,6 +113,16 @@ fmt: $(GOLANGCI_LINT) ## format the Go code and sort its imports, as make lint w
 .PHONY: docs
 docs: ## write docs/config.md from internal/config
 	$(GO) run ./internal/config/gen > docs/config.md
+
+# Through a file of its own: a program that does not compile must not empty the document.
+.PHONY: clients
+clients: $(OAPI_CODEGEN) ## generate clients/ anew from what the API says of itself
+	@mkdir -p bin
+	$(GO) run -tags slim . openapi > bin/openapi.json
+	@mv bin/openapi.json clients/openapi.json
+	@scripts/clients.sh $(OAPI_CODEGEN)
+	@scripts/node.sh
+	npm --prefix clients/typescript run generate
 
 .PHONY: bench
 bench: build ## measure throughput and latency (ARGS=-h for the choices)
@@ -144,3 +158,6 @@ $(WORKFLOWCHECK):
 
 $(GOVULNCHECK):
 	$(call install_tool,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION))
+
+$(OAPI_CODEGEN):
+	$(call install_tool,github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen,$(OAPI_CODEGEN_VERSION))

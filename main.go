@@ -32,6 +32,9 @@ type cli struct {
 	Keys     keysCmd     `cmd:"" help:"API keys."`
 	Secrets  secretsCmd  `cmd:"" help:"Secrets at rest."`
 	Profiles profilesCmd `cmd:"" help:"Profile files."`
+	Listener listenCmd   `cmd:"" name:"listen" help:"A local receiver: prints deliveries and verifies them."`
+	Publish  publishCmd  `cmd:"" help:"Publish an event."`
+	OpenAPI  openapiCmd  `cmd:"" name:"openapi" help:"Print the API's OpenAPI document."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

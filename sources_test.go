@@ -45,6 +45,7 @@ func TestF70_EverythingAStrangerWritesHasAFuzzTarget(t *testing.T) {
 	require.Subset(t, targets, []string{
 		"api FuzzRequest", "api FuzzDecode", "api FuzzMembers", "api FuzzCursor", "api FuzzSubscription", "api FuzzBasicAuth",
 		"api FuzzIdempotencyKey", "api FuzzID",
+		"clients/go FuzzVerify",
 		"internal/delivery FuzzRetryAfter", "internal/delivery FuzzBody",
 		"internal/egress FuzzCheckURL", "internal/egress FuzzCheckHeader",
 		"internal/filter FuzzCompile", "internal/filter FuzzMatches",

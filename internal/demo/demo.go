@@ -1,5 +1,5 @@
 // Package demo shows Posthorn at work: it plays publisher and subscribers of a running Posthorn, over HTTP alone, and
-// tells what happens line by line. It imports nothing of ours.
+// tells what happens line by line. Of ours it imports the customers' client alone.
 package demo
 
 import (
