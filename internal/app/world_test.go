@@ -115,6 +115,13 @@ func (w *world) base() string {
 	return w.url
 }
 
+// atOneAPI is the same world asked at one API alone: for what an API knows at once and the others a moment later.
+func (w *world) atOneAPI() *world {
+	one := *w
+	one.urls = nil
+	return &one
+}
+
 // object is a JSON object as a test reads it.
 type object map[string]any
 

@@ -40,8 +40,11 @@ type cluster struct {
 // start brings everything up, in the order of docker-compose.yml. What was started is in the cluster on failure, too.
 func start(ctx context.Context) (*cluster, error) {
 	c := &cluster{
-		operatorKey: os.Getenv("POSTHORN_OPERATOR_KEY"), password: rand.Text(), masterKeys: secret.GenerateMasterKey(),
+		operatorKey: os.Getenv("POSTHORN_OPERATOR_KEY"), masterKeys: os.Getenv("POSTHORN_MASTER_KEYS"), password: rand.Text(),
 		gone: make(chan string, 1),
+	}
+	if c.masterKeys == "" {
+		c.masterKeys = secret.GenerateMasterKey()
 	}
 	if c.operatorKey == "" {
 		c.operatorKey = "ph_operator_" + rand.Text() + rand.Text()
@@ -80,7 +83,7 @@ func (c *cluster) environment(more ...string) []string {
 		"POSTHORN_DATABASE_URL="+c.postgres.URL("posthorn").String(),
 		"POSTHORN_MASTER_KEYS="+c.masterKeys,
 		"POSTHORN_OPERATOR_KEY="+c.operatorKey,
-		"POSTHORN_ALLOW_HTTP=true",
+		"POSTHORN_ALLOW_HTTP_LOOPBACK=true",
 		"POSTHORN_EGRESS_ALLOW_CIDRS=127.0.0.0/8,::1/128",
 		"TEMPORAL_ADDRESS="+c.temporal,
 		"TEMPORAL_NAMESPACE="+namespace,
