@@ -101,11 +101,12 @@ neighbours: ## measure what an endpoint that hangs, fails or comes back does to 
 	@scripts/postgres.sh
 	$(GO) test -tags fault -run 'TestF6[567]_' -v -timeout 90m $(ARGS) ./internal/app
 
-# The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
+# The slim variant compiles, tests included, and has neither a Temporal server in it, which is what it is for, nor what
+# only tests need.
 .PHONY: check-slim
 check-slim: build-slim
 	$(GO) vet -tags slim ./...
-	@if $(GO) list -deps -tags slim . | grep -E '^(go\.temporal\.io/server|github\.com/temporalio/ui-server)(/|$$)'; then \
+	@if $(GO) list -deps -tags slim . | grep -E '^(go\.temporal\.io/server|github\.com/temporalio/ui-server|k8s\.io|github\.com/compose-spec)(/|$$)'; then \
 		echo 'the slim build must not import these packages' >&2; exit 1; fi
 
 .PHONY: lint
