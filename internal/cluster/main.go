@@ -75,6 +75,11 @@ func (c *cluster) during(ctx context.Context, command []string) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = c.environment("POSTHORN_TEST_CLUSTER="+strings.Join(c.urls(), ","),
 		"POSTHORN_TEST_DATABASE_URL="+c.postgres.URL("postgres").String())
+	return c.attend(cmd, cancel)
+}
+
+// attend runs the command to its end, or ends it by cancel when a process of the cluster has ended.
+func (c *cluster) attend(cmd *exec.Cmd, cancel context.CancelFunc) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,8 +35,7 @@ func (c *cluster) setUpTemporal(ctx context.Context) error {
 		"sh", filepath.Join("deploy", "temporal-schema.sh"))
 }
 
-// startTemporal starts the server that the image temporalio/server has. That reads these variables into the template
-// built into it, so this is its configuration in docker-compose.yml, but for the addresses.
+// startTemporal starts the server that the image temporalio/server has.
 func (c *cluster) startTemporal(ctx context.Context) error {
 	services := []string{
 		"FRONTEND_GRPC_PORT", "FRONTEND_MEMBERSHIP_PORT", "FRONTEND_HTTP_PORT", "HISTORY_GRPC_PORT", "HISTORY_MEMBERSHIP_PORT",
@@ -46,16 +46,24 @@ func (c *cluster) startTemporal(ctx context.Context) error {
 		return err
 	}
 	c.temporal = loopback(ports[0])
-	at := c.postgres.URL("")
-	env := append(os.Environ(), "DB=postgres12", "POSTGRES_SEEDS="+at.Hostname(), "DB_PORT="+at.Port(),
-		"POSTGRES_USER="+at.User.Username(), "POSTGRES_PWD="+c.password, "BIND_ON_IP=127.0.0.1",
-		"NUM_HISTORY_SHARDS="+strconv.Itoa(shards), "LOG_LEVEL=warn",
-		"DYNAMIC_CONFIG_FILE_PATH="+filepath.Join("temporal-dev", "dynamicconfig.yaml"))
+	env := append(os.Environ(), temporalSettings(c.postgres.URL(""))...)
 	for i, name := range services {
 		env = append(env, name+"="+strconv.Itoa(ports[i]))
 	}
 	_, err = c.start("temporal", env, filepath.Join(binaries, "temporal-server"), "start")
 	return err
+}
+
+// temporalSettings are what the server reads into the template built into it, as the image's does: its configuration in
+// docker-compose.yml, but for the addresses.
+func temporalSettings(postgres *url.URL) []string {
+	password, _ := postgres.User.Password()
+	return []string{
+		"DB=postgres12", "POSTGRES_SEEDS=" + postgres.Hostname(), "DB_PORT=" + postgres.Port(),
+		"POSTGRES_USER=" + postgres.User.Username(), "POSTGRES_PWD=" + password, "BIND_ON_IP=127.0.0.1",
+		"NUM_HISTORY_SHARDS=" + strconv.Itoa(shards), "LOG_LEVEL=warn",
+		"DYNAMIC_CONFIG_FILE_PATH=" + filepath.Join("temporal-dev", "dynamicconfig.yaml"),
+	}
 }
 
 // createNamespace does what the container temporal-namespace does.
