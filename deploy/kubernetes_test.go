@@ -29,8 +29,8 @@ type kustomization struct {
 	} `json:"labels"`
 	Images []struct {
 		Name    string `json:"name"`
-		NewName string `json:"newName"`
-		NewTag  string `json:"newTag"`
+		NewName string `json:"newName"` //nolint:tagliatelle // kustomize's name, as the next
+		NewTag  string `json:"newTag"` //nolint:tagliatelle // see above
 	} `json:"images"`
 	Resources []string `json:"resources"`
 }
@@ -57,7 +57,7 @@ func manifests(t *testing.T) map[string]any {
 	require.Len(t, files, len(base.Resources)+2, "every file but kustomization.yaml and secret.example.yaml is a resource")
 	objects := map[string]any{}
 	for _, file := range append([]string{"secret.example.yaml"}, base.Resources...) {
-		for _, document := range bytes.Split(read(t, file), []byte("\n---\n")) {
+		for document := range bytes.SplitSeq(read(t, file), []byte("\n---\n")) {
 			var header struct {
 				metav1.TypeMeta `json:",inline"`
 				Metadata        metav1.ObjectMeta `json:"metadata"`

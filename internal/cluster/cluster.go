@@ -69,7 +69,7 @@ func (c *cluster) startPostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.postgres, err = testpg.NewTCPServer(ports[0], c.password); err != nil {
+	if c.postgres, err = testpg.NewTCPServer(ports[0], c.password); err != nil { //nolint:contextcheck // it ends by stop
 		return err
 	}
 	return c.postgres.CreateDatabase(ctx, "posthorn")

@@ -152,7 +152,7 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 		if len(ports) == n {
 			return ports, nil
 		}
-		port := firstPort + mathrand.IntN(lastPort-firstPort)
+		port := firstPort + mathrand.IntN(lastPort-firstPort) //nolint:gosec // no secret
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", loopback(port))
 		if err != nil {
 			continue
