@@ -30,7 +30,7 @@ type kustomization struct {
 	Images []struct {
 		Name    string `json:"name"`
 		NewName string `json:"newName"` //nolint:tagliatelle // kustomize's name, as the next
-		NewTag  string `json:"newTag"` //nolint:tagliatelle // see above
+		NewTag  string `json:"newTag"`  //nolint:tagliatelle // see above
 	} `json:"images"`
 	Resources []string `json:"resources"`
 }

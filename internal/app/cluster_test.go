@@ -69,7 +69,7 @@ func skipOnCluster() error {
 	reasons := notOnCluster()
 	names := slices.Sorted(maps.Keys(reasons))
 	for i, name := range names {
-		fmt.Printf("not on a cluster: %s: %s\n", name, reasons[name])
+		_, _ = fmt.Fprintf(os.Stdout, "not on a cluster: %s: %s\n", name, reasons[name])
 		names[i] = "^" + regexp.QuoteMeta(name) + "$"
 	}
 	if given := flag.Lookup("test.skip").Value.String(); given != "" {
@@ -234,11 +234,11 @@ func clusterChild(ctx context.Context, text string) error {
 	if err := json.Unmarshal([]byte(text), &cfg); err != nil {
 		return err
 	}
-	apps, urls, err := bootCluster(cfg)
+	apps, urls, err := bootCluster(cfg) //nolint:contextcheck // ctx only says when to end
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintln(os.Stdout, strings.Join(urls, ","))
 	<-ctx.Done()
-	return stopAll(apps)
+	return stopAll(apps) //nolint:contextcheck // ctx has ended
 }
