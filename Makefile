@@ -49,6 +49,24 @@ build: ## build bin/posthorn; the first time compiles the Temporal server, 5 to 
 build-slim: ## build bin/posthorn-slim, for production: without dev and demo, and without the embedded Temporal server
 	@scripts/build.sh bin/posthorn-slim $(BUILD_FLAGS) -tags slim .
 
+# The Temporal server and its schema tool are those of go.mod (its tool lines).
+.PHONY: build-cluster
+build-cluster: build-slim
+	@scripts/build.sh bin/temporal-server go.temporal.io/server/cmd/server
+	@scripts/build.sh bin/temporal-sql-tool go.temporal.io/server/cmd/tools/sql
+	@scripts/build.sh bin/posthorn-cluster ./internal/cluster
+	@scripts/postgres.sh
+
+.PHONY: cluster
+cluster: build-cluster ## run the production topology from plain processes, Temporal on Postgres (ARGS=... for a command's time)
+	@bin/posthorn-cluster $(ARGS)
+
+# internal/app/cluster_test.go says what runs where, and which tests cannot.
+.PHONY: cluster-test
+cluster-test: build-cluster ## run the end-to-end tests on a cluster (ARGS='-run Viva -v' for some)
+	@POSTHORN_OPERATOR_KEY=operator-key-of-the-tests-0123456789 \
+		bin/posthorn-cluster $(GO) test -count 1 -timeout 60m $(ARGS) ./internal/app
+
 .PHONY: test
 test: build check-slim ## run all tests (PKG=./models ARGS='-run Retry -v' for some); sets up what they need
 	@scripts/postgres.sh
@@ -87,11 +105,12 @@ neighbours: ## measure what an endpoint that hangs, fails or comes back does to 
 	@scripts/postgres.sh
 	$(GO) test -tags fault -run 'TestF6[567]_' -v -timeout 90m $(ARGS) ./internal/app
 
-# The slim variant compiles, tests included, and has no Temporal server in it, which is what it is for.
+# The slim variant compiles, tests included, and has neither a Temporal server in it, which is what it is for, nor what
+# only tests need.
 .PHONY: check-slim
 check-slim: build-slim
 	$(GO) vet -tags slim ./...
-	@if $(GO) list -deps -tags slim . | grep -E '^(go\.temporal\.io/server|github\.com/temporalio/ui-server)(/|$$)'; then \
+	@if $(GO) list -deps -tags slim . | grep -E '^(go\.temporal\.io/server|github\.com/temporalio/ui-server|k8s\.io|github\.com/compose-spec)(/|$$)'; then \
 		echo 'the slim build must not import these packages' >&2; exit 1; fi
 
 .PHONY: lint

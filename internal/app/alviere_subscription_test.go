@@ -138,7 +138,7 @@ func TestALV16_TheURLIsACompleteHTTPSURL(t *testing.T) {
 
 func TestALV16_HTTPIsRefusedUnlessTheOperatorAllowsIt(t *testing.T) {
 	t.Parallel()
-	cfg := external(t, databases(t)["sqlite"](t), "127.0.0.1:1")
+	cfg := external(t, sqliteFile(t), "127.0.0.1:1")
 	cfg.AllowHTTP = false
 	w := start(t, cfg, app.Roles{API: true})
 	list := "/v1/applications/" + w.alviere() + "/subscriptions"

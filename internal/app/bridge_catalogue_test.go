@@ -85,7 +85,7 @@ func TestBRI15_TheCatalogueCanBeReadAndEachTypeDelivered(t *testing.T) {
 func TestBRI2_AnAddedTypeIsSubscribableAtOnceWhileDeliveriesGoOn(t *testing.T) {
 	t.Parallel()
 	onEachAlone(t, func(w *world) {
-		t := w.t
+		t, w := w.t, w.atOneAPI() // another API learns of a change to a catalogue within a second
 		receiver, failing := newSink(t), newSink(t, status(500)...)
 		app := w.application("bridge", `{"retry":{"kind":"fixed","interval":"50ms"}}`)
 		w.webhook(app, failing.URL, nil)

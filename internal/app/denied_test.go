@@ -153,7 +153,7 @@ func TestF40_OurOwnListenersAreNoReceivers(t *testing.T) {
 	t.Parallel()
 	cfg := embedded(t)
 	cfg.TemporalUIListen = "127.0.0.1:0"
-	w := start(t, cfg, everything)
+	w := start(t, cfg, everything).atOneAPI() // which knows what is its own, not what is another API's
 	receiver := newSink(t)
 	application := w.application("standard", "")
 	ui := strings.TrimPrefix(w.app.TemporalUIURL(), "http://")

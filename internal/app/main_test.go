@@ -21,6 +21,10 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("POSTHORN_TEST_CHILD"); dir != "" {
 		os.Exit(child(dir))
 	}
+	if err := skipOnCluster(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	shared.stop()
 	os.Exit(code)
@@ -34,6 +38,15 @@ func child(dir string) int {
 		OperatorKey: operatorKey, DatabaseURL: os.Getenv("POSTHORN_TEST_CHILD_DATABASE"),
 	}
 	roles := everything
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if clustered := os.Getenv("POSTHORN_TEST_CHILD_CLUSTER"); clustered != "" {
+		if err := clusterChild(ctx, clustered); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	if worker := os.Getenv("POSTHORN_TEST_CHILD_WORKER"); worker != "" {
 		roles = app.Roles{Worker: true}
 		if err := json.Unmarshal([]byte(worker), &cfg); err != nil {
@@ -41,8 +54,6 @@ func child(dir string) int {
 			return 1
 		}
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	a, err := app.Start(ctx, cfg, roles, "test", quietLog())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -68,10 +79,10 @@ type sharedWorlds struct {
 	dirs   []string
 }
 
-// onEach runs the test on both databases, in parallel.
+// onEach runs the test on both databases, in parallel, or on the cluster.
 func onEach(t *testing.T, test func(w *world)) {
 	t.Helper()
-	for _, database := range []string{"sqlite", "postgres"} {
+	for _, database := range flavours() {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
 			test(shared.on(t, database))
@@ -100,6 +111,13 @@ func (s *sharedWorlds) on(t *testing.T, database string) *world {
 	if w, ok := s.worlds[database]; ok {
 		return w.at(t)
 	}
+	if s.worlds == nil {
+		s.worlds = map[string]*world{}
+	}
+	if onCluster() {
+		s.worlds[database] = theCluster(t)
+		return s.worlds[database].at(t)
+	}
 	dir, err := os.MkdirTemp("", "posthorn-test-") //nolint:usetesting // it outlives the test that asked first
 	if err != nil {
 		t.Fatal(err)
@@ -111,9 +129,6 @@ func (s *sharedWorlds) on(t *testing.T, database string) *world {
 		cfg.DatabaseURL = testpg.Shared(t)
 	}
 	w := boot(t, cfg, everything)
-	if s.worlds == nil {
-		s.worlds = map[string]*world{}
-	}
 	s.worlds[database] = w
 	return w.at(t)
 }

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -25,10 +26,18 @@ import (
 // databases are the URLs of a fresh SQLite file and a fresh Postgres database.
 func databases(t *testing.T) map[string]func(t *testing.T) string {
 	t.Helper()
+	if onCluster() {
+		return map[string]func(t *testing.T) string{"cluster": func(t *testing.T) string { t.Helper(); return testpg.URL(t) }}
+	}
 	return map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { t.Helper(); return "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db") },
+		"sqlite":   sqliteFile,
 		"postgres": func(t *testing.T) string { t.Helper(); return testpg.URL(t) },
 	}
+}
+
+func sqliteFile(t *testing.T) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "posthorn.db")
 }
 
 // external is the configuration of `posthorn api` and `posthorn worker` on a migrated database.
@@ -146,6 +155,13 @@ func TestBusyPortNamesTheFlag(t *testing.T) {
 // spawn runs an embedded Posthorn in a process of its own, so that it can be killed.
 func spawn(t *testing.T, dir, database string) (*world, *exec.Cmd) {
 	t.Helper()
+	if onCluster() {
+		cfg := embedded(t)
+		cfg.Data, cfg.DatabaseURL = dir, database
+		encoded, err := json.Marshal(clustered(t, cfg))
+		require.NoError(t, err)
+		return spawnWith(t, "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_CLUSTER="+string(encoded))
+	}
 	return spawnWith(t, "POSTHORN_TEST_CHILD="+dir, "POSTHORN_TEST_CHILD_DATABASE="+database)
 }
 
@@ -167,7 +183,8 @@ func spawnWith(t *testing.T, environment ...string) (*world, *exec.Cmd) {
 	})
 	url, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err, "the process did not start")
-	return &world{t: t, key: operatorKey, url: strings.TrimSpace(url)}, cmd
+	urls := strings.Split(strings.TrimSpace(url), ",")
+	return &world{t: t, key: operatorKey, url: urls[0], urls: newTurns(urls)}, cmd
 }
 
 func kill(t *testing.T, cmd *exec.Cmd) {

@@ -201,7 +201,7 @@ func TestALV24_QueuesKeepTheirOrderUnderParallelPublishersAndFailures(t *testing
 	onEach(t, func(w *world) {
 		s := newStorm(w.t, 4, 60, 8)
 		s.setUp(w)
-		s.publish(func() string { return w.url })
+		s.publish(w.base)
 		s.requireOrder()
 	})
 }

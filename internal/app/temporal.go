@@ -139,6 +139,9 @@ func (t *temporalParts) inspect(ctx context.Context) error {
 func missingSearchAttributes(ctx context.Context, c client.Client, namespace string) ([]string, error) {
 	listed, err := c.OperatorService().ListSearchAttributes(ctx,
 		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if refused(err) {
+		return unqueryable(ctx, c, namespace)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list search attributes: %w", err)
 	}
@@ -170,6 +173,9 @@ func RegisterSearchAttributes(ctx context.Context, cfg config.Config) ([]string,
 	maps.DeleteFunc(wanted, func(name string, _ enumspb.IndexedValueType) bool { return !slices.Contains(missing, name) })
 	_, err = c.OperatorService().AddSearchAttributes(ctx,
 		&operatorservice.AddSearchAttributesRequest{Namespace: options.Namespace, SearchAttributes: wanted})
+	if refused(err) {
+		return nil, toCreateByHand(options.Namespace, missing)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("add search attributes: %w", err)
 	}

@@ -90,7 +90,8 @@ func TestTHR7_ANotificationsDetails(t *testing.T) {
 		receiver := newSink(t, status(500, 200)...)
 		app := w.thredd()
 		hook := w.endpoint(app, receiver.URL, []int{103})
-		began := time.Now().Add(-time.Millisecond)
+		// The clock is the database's, which a busy process knows less exactly.
+		began := time.Now().Add(-100 * time.Millisecond)
 		event, ids := w.published(app, `{"type":103,"entity_id":"card-1","payload":{ "status": "G1" }}`)
 		w.becomes(ids[0], "succeeded")
 
@@ -109,7 +110,7 @@ func TestTHR7_ANotificationsDetails(t *testing.T) {
 		}
 		logs := w.logs(ids[0])
 		created, last := instant(t, got["created_at"]), instant(t, got["last_attempt_at"])
-		require.True(t, created.After(began.Truncate(time.Millisecond).Add(-time.Millisecond)))
+		require.True(t, created.After(began))
 		require.Equal(t, instant(t, logs[1]["started_at"]), last, "the last-sent time")
 		require.False(t, instant(t, got["delivered_at"]).Before(last))
 		require.False(t, last.Before(created))

@@ -18,7 +18,7 @@ import (
 // measured.
 func alone(t *testing.T, test func(w *world)) {
 	t.Helper()
-	for _, database := range []string{"sqlite", "postgres"} {
+	for _, database := range flavours() {
 		t.Run(database, func(t *testing.T) { test(shared.on(t, database)) })
 	}
 }

@@ -28,6 +28,10 @@ type world struct {
 	cfg config.Config
 	key string
 	url string
+	// urls are those of several APIs, asked in turn, and apps all parts of a world on the cluster's servers; nil = url and
+	// app are all there is.
+	urls *turns
+	apps []*app.App
 }
 
 // embedded is the configuration of a private embedded Posthorn on free ports.
@@ -62,6 +66,12 @@ func start(t *testing.T, cfg config.Config, roles app.Roles) *world {
 // boot is start without the clean-up: for tests that stop it themselves.
 func boot(t *testing.T, cfg config.Config, roles app.Roles) *world {
 	t.Helper()
+	if onCluster() && roles.Embedded {
+		cfg = clustered(t, cfg)
+		apps, urls, err := bootCluster(cfg)
+		require.NoError(t, err)
+		return &world{t: t, app: apps[0], apps: apps, cfg: cfg, key: cfg.OperatorKey, url: urls[0], urls: newTurns(urls)}
+	}
 	// The test's own context ends before its clean-ups, which stop the app.
 	a, err := app.Start(context.WithoutCancel(t.Context()), cfg, roles, "test", quietLog())
 	require.NoError(t, err)
@@ -69,6 +79,12 @@ func boot(t *testing.T, cfg config.Config, roles app.Roles) *world {
 }
 
 func (w *world) stop() {
+	if w.apps != nil {
+		if err := stopAll(w.apps); err != nil {
+			w.t.Errorf("stop: %v", err)
+		}
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := w.app.Stop(ctx); err != nil {
@@ -91,13 +107,28 @@ func (w *world) at(t *testing.T) *world {
 	return &other
 }
 
+// base is the address of the API that is asked next.
+func (w *world) base() string {
+	if w.urls != nil {
+		return w.urls.take()
+	}
+	return w.url
+}
+
+// atOneAPI is the same world asked at one API alone: for what an API knows at once and the others a moment later.
+func (w *world) atOneAPI() *world {
+	one := *w
+	one.urls = nil
+	return &one
+}
+
 // object is a JSON object as a test reads it.
 type object map[string]any
 
 // raw sends a request and returns status and body.
 func (w *world) raw(method, path string, body []byte, header http.Header) (int, []byte) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.base()+path, bytes.NewReader(body))
 	require.NoError(w.t, err)
 	req.Header.Set("Authorization", "Bearer "+w.key)
 	req.Header.Set("Content-Type", "application/json")

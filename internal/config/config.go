@@ -31,6 +31,7 @@ type Config struct {
 	MasterKeys  string `env:"POSTHORN_MASTER_KEYS" help:"Keys that encrypt secrets at rest: base64 of 32 random bytes or more each, comma-separated, newest first. The embedded mode generates one."`
 
 	AllowHTTP           bool     `env:"POSTHORN_ALLOW_HTTP" help:"Accept http:// endpoints. The embedded mode accepts them for loopback."`
+	AllowHTTPLoopback   bool     `name:"allow-http-loopback" env:"POSTHORN_ALLOW_HTTP_LOOPBACK" help:"Accept http:// endpoints on loopback addresses, where those are allowed, as the embedded mode does."`
 	EgressAllowCIDRs    []string `name:"egress-allow-cidrs" env:"POSTHORN_EGRESS_ALLOW_CIDRS" help:"Private ranges that endpoints may be in. Default in the embedded mode: loopback."`
 	EgressDenyCIDRs     []string `name:"egress-deny-cidrs" env:"POSTHORN_EGRESS_DENY_CIDRS" help:"Ranges that endpoints may never be in, even inside the allowed ones. What a process knows of its own deployment (its listeners, the database, Temporal) is denied anyway, by address and port."`
 	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges."`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -23,6 +24,9 @@ var serverScript string
 // ends, and its files go, with Close or with this process.
 type Server struct {
 	bin, dir string
+	// port and password are those of loopback; port 0 = it listens on its socket alone.
+	port     int
+	password string
 	process  *exec.Cmd
 	stdin    io.WriteCloser
 	ended    chan struct{} // closed once the script has ended
@@ -30,7 +34,13 @@ type Server struct {
 
 // NewServer makes the files and starts the server. Without Postgres on the machine, or with a server named by [EnvURL]
 // alone, there is none: the error says what to install.
-func NewServer() (*Server, error) {
+func NewServer() (*Server, error) { return newServer(0, "") }
+
+// NewTCPServer is NewServer for programs that know no sockets: it listens on 127.0.0.1 too, where the user posthorn
+// needs the password. The port should be free; one that is not is an error.
+func NewTCPServer(port int, password string) (*Server, error) { return newServer(port, password) }
+
+func newServer(port int, password string) (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
@@ -39,16 +49,23 @@ func NewServer() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the server's folder: %w", err)
 	}
-	s := &Server{bin: bin, dir: dir}
-	if err := errors.Join(s.init(), s.Start()); err != nil {
+	s := &Server{bin: bin, dir: dir, port: port, password: password}
+	if err := s.init(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := s.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := s.setPassword(); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
 
 func (s *Server) init() error {
 	cmd := exec.Command(filepath.Join(s.bin, "initdb"), "--pgdata="+filepath.Join(s.dir, "data"), //nolint:gosec,noctx // ends by itself
-		"--username=posthorn", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+		"--username=posthorn", "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync")
 	if err := s.asOwner(cmd); err != nil {
 		return err
 	}
@@ -89,7 +106,7 @@ func (s *Server) start() error {
 		return fmt.Errorf("open the server's log: %w", err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command("sh", "-c", serverScript, "testpg", s.bin, s.dir) //nolint:gosec,noctx // a fixed script, ended by its pipe
+	cmd := exec.Command("sh", "-c", serverScript, "testpg", s.bin, s.dir, strconv.Itoa(s.port)) //nolint:gosec,noctx // a fixed script, ended by its pipe
 	if err := s.asOwner(cmd); err != nil {
 		return err
 	}
@@ -126,7 +143,7 @@ func (s *Server) ready() error {
 			}
 		}
 	}()
-	if err := waitReady(s.URL("postgres"), gone); err != nil {
+	if err := waitReady(s.bySocket("postgres"), gone); err != nil {
 		return errors.Join(err, s.release())
 	}
 	return nil
@@ -154,13 +171,36 @@ func (s *Server) pid() (int, error) {
 
 // URL is where the database of that name answers, for the postmaster that runs and for those that follow it.
 func (s *Server) URL(database string) *url.URL {
-	return &url.URL{
-		Scheme: "postgres", User: url.User("posthorn"), Path: "/" + database,
-		RawQuery: url.Values{"host": {s.dir}, "sslmode": {"disable"}}.Encode(),
+	if s.port != 0 {
+		return &url.URL{
+			Scheme: "postgres", User: url.UserPassword("posthorn", s.password), Path: "/" + database,
+			Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), RawQuery: "sslmode=disable",
+		}
 	}
+	return s.bySocket(database)
 }
 
-// Socket is the path of the Unix socket that the server listens on, and nowhere else.
+func (s *Server) bySocket(database string) *url.URL {
+	query := url.Values{"host": {s.dir}, "sslmode": {"disable"}}
+	if s.port != 0 { // it is part of the socket's name
+		query.Set("port", strconv.Itoa(s.port))
+	}
+	return &url.URL{Scheme: "postgres", User: url.User("posthorn"), Path: "/" + database, RawQuery: query.Encode()}
+}
+
+// setPassword gives the user the password that it needs on loopback; the socket's folder is its owner's alone.
+func (s *Server) setPassword() error {
+	if s.port == 0 {
+		return nil
+	}
+	quoted := "'" + strings.ReplaceAll(s.password, "'", "''") + "'"
+	if err := execute(context.Background(), s.bySocket("postgres"), "ALTER USER posthorn PASSWORD "+quoted); err != nil {
+		return errors.New("the password was not set") // not the cause, which repeats it
+	}
+	return nil
+}
+
+// Socket is the path of the Unix socket of a server that listens nowhere else.
 func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
 
 // CreateDatabase makes an empty database.

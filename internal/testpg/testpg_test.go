@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -141,4 +142,26 @@ func databaseName(t *testing.T, conn *pgx.Conn) string {
 	var name string
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT current_database()").Scan(&name))
 	return name
+}
+
+func TestAServerOnLoopbackWantsThePassword(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := listener.Addr().(*net.TCPAddr).Port
+	require.NoError(t, listener.Close())
+	server, err := NewTCPServer(port, "it's secret")
+	if errors.Is(err, errNoPostgres) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(server.Close)
+
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres").String())
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	wrong := server.URL("postgres")
+	wrong.User = url.UserPassword("posthorn", "guessed")
+	_, err = pgx.Connect(t.Context(), wrong.String())
+	require.ErrorContains(t, err, "password authentication failed")
 }
