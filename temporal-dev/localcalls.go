@@ -2,6 +2,7 @@ package temporaldev
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -65,9 +66,9 @@ func (l *localCalls) serve(
 // chain makes one interceptor of several, the first being the outermost.
 func chain(interceptors []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-		for i := len(interceptors) - 1; i >= 0; i-- {
+		for _, intercept := range slices.Backward(interceptors) {
 			next := handler
-			handler = func(ctx context.Context, request any) (any, error) { return interceptors[i](ctx, request, info, next) }
+			handler = func(ctx context.Context, request any) (any, error) { return intercept(ctx, request, info, next) }
 		}
 		return handler(ctx, request)
 	}

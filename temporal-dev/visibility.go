@@ -34,6 +34,8 @@ const (
 )
 
 // registerVisibilityPlugin makes the plugin known to the server; before any server runs, since its register is a map.
+//
+//nolint:gochecknoglobals // once in the process, as that register
 var registerVisibilityPlugin = sync.OnceFunc(func() {
 	persistencesql.RegisterPlugin(visibilityPlugin, groupingPlugin{})
 })
