@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/sdk/trace"
+	"go.temporal.io/server/client"
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
@@ -25,6 +26,7 @@ type engine struct {
 	started  bool // all of them
 	log      *logger
 	ports    []int // of the dialledServices
+	local    *localCalls
 }
 
 // startAttempts bounds how often a lost race for a port is run again.
@@ -43,7 +45,7 @@ func startEngine(
 		if ports, err = freePorts(ctx, len(dialledServices())); err != nil {
 			return nil, err
 		}
-		e := &engine{log: newLogger(out), ports: ports}
+		e := &engine{log: newLogger(out), ports: ports, local: newLocalCalls()}
 		if err = e.start(ctx, serverConfig(frontend, ports, store), dynamic); err == nil {
 			return e, nil
 		}
@@ -102,7 +104,9 @@ func (e *engine) run(ctx context.Context, c *config.Config, dynamic dynamicconfi
 		if err = e.app.Err(); err == nil {
 			err = e.app.Start(ctx)
 		}
-		e.started = err == nil
+		if e.started = err == nil; e.started {
+			e.local.open()
+		}
 	}()
 	return e.log.state.cause(<-ended)
 }
@@ -112,7 +116,7 @@ func (e *engine) run(ctx context.Context, c *config.Config, dynamic dynamicconfi
 // send its own traces there too.
 func (e *engine) build(c *config.Config, dynamic dynamicconfig.Client) {
 	e.app = fx.New(
-		temporal.TopLevelModule,
+		topLevelModule(e.local),
 		fx.Replace([]trace.SpanExporter{}),
 		fx.Supply([]temporal.ServerOption{
 			temporal.WithConfig(c),
@@ -120,6 +124,7 @@ func (e *engine) build(c *config.Config, dynamic dynamicconfig.Client) {
 			temporal.WithStaticHosts(staticHosts(c)),
 			temporal.WithLogger(e.log),
 			temporal.WithDynamicConfigClient(dynamic),
+			temporal.WithClientFactoryProvider(localClients{client.NewFactoryProvider(), e.local}),
 			temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 			temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
 				return authorization.NewNoopClaimMapper()
@@ -146,6 +151,7 @@ func (e *engine) abandon(ctx context.Context) {
 // when clients still have calls open.
 func (e *engine) stop(ctx context.Context) error {
 	e.log.state.running.Store(false)
+	e.local.close()
 	if err := e.app.Stop(ctx); err != nil {
 		return fmt.Errorf("temporal-dev: stop Temporal: %w", err)
 	}

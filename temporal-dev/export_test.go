@@ -21,6 +21,9 @@ func LoadDynamicConfig(yaml string) error {
 	return err
 }
 
+// LocalMethods is how many methods are served without a network.
+func (s *Server) LocalMethods() int { return len(s.engine.local.handlers) }
+
 // KeepsStatements reports whether the files of a server that runs are opened
 // through the cache of statements.
 func (s *Server) KeepsStatements() (main, visibility bool, err error) {

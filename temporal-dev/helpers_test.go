@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/grpc"
 
 	temporaldev "github.com/posthorn/posthorn/temporal-dev"
 )
@@ -59,13 +60,22 @@ func stop(t *testing.T, s *temporaldev.Server) {
 	require.NoError(t, s.Stop(ctx))
 }
 
+// dial connects as Posthorn does.
 func dial(t *testing.T, s *temporaldev.Server) client.Client {
 	t.Helper()
+	return dialWith(t, s, s.DialOption())
+}
+
+// dialWith connects as any client does.
+func dialWith(t *testing.T, s *temporaldev.Server, options ...grpc.DialOption) client.Client {
+	t.Helper()
 	c, err := client.DialContext(t.Context(), client.Options{
-		HostPort:          s.Address(),
-		Namespace:         s.Namespace(),
-		Logger:            log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
-		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
+		HostPort:  s.Address(),
+		Namespace: s.Namespace(),
+		Logger:    log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		ConnectionOptions: client.ConnectionOptions{
+			GrpcCompression: &client.GrpcCompressionNone{}, DialOptions: options,
+		},
 	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)

@@ -133,6 +133,12 @@ func (s *Server) connect(ctx context.Context, o Options, ui net.Listener) (err e
 // Address is the frontend's gRPC address, host and port.
 func (s *Server) Address() string { return s.address }
 
+// DialOption makes a client of this process, that connects to Address, call the
+// server without a network for what workflows are made of.
+func (s *Server) DialOption() grpc.DialOption {
+	return grpc.WithChainUnaryInterceptor(s.engine.local.intercept)
+}
+
 // Listeners are the host:port of everything that listens and takes whoever
 // connects for a friend: the frontend, the services behind it, the UI.
 func (s *Server) Listeners() []string {

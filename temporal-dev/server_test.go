@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -37,6 +38,22 @@ func TestServer(t *testing.T) {
 	t.Run("a workflow runs", func(t *testing.T) {
 		t.Parallel()
 		require.Equal(t, "hello", run(t, c, client.StartWorkflowOptions{}))
+	})
+
+	t.Run("what workflows are made of is called without a network", func(t *testing.T) {
+		t.Parallel()
+		require.Equal(t, 6+8, s.LocalMethods(), "of the frontend and of the history service")
+		for name, c := range map[string]client.Client{"local": c, "network": dialWith(t, s)} {
+			o := client.StartWorkflowOptions{
+				ID: "twice/" + name, TaskQueue: taskQueue, EnableEagerStart: true, WorkflowExecutionErrorWhenAlreadyStarted: true,
+				WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+			}
+			require.Equal(t, "hello", run(t, c, o))
+			_, err := c.ExecuteWorkflow(t.Context(), o, echo, "hello")
+			started := new(serviceerror.WorkflowExecutionAlreadyStarted)
+			require.ErrorAs(t, err, &started)
+			require.NotEmpty(t, started.RunId)
+		}
 	})
 
 	t.Run("an activity is retried after 20 ms", func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
 
 	"github.com/posthorn/posthorn/internal/config"
 	temporaldev "github.com/posthorn/posthorn/temporal-dev"
@@ -31,6 +32,7 @@ func (a *App) startEmbeddedTemporal(ctx context.Context) (client.Options, error)
 		Namespace: server.Namespace(),
 		ConnectionOptions: client.ConnectionOptions{
 			GrpcCompression: &client.GrpcCompressionNone{}, // on loopback it only costs
+			DialOptions:     []grpc.DialOption{server.DialOption()},
 		},
 	}, nil
 }
