@@ -144,6 +144,14 @@ const (
 	KeyCreationRolePublisher KeyCreationRole = "publisher"
 )
 
+// Defines values for MeRole.
+const (
+	MeRoleAdmin     MeRole = "admin"
+	MeRoleMember    MeRole = "member"
+	MeRoleOperator  MeRole = "operator"
+	MeRolePublisher MeRole = "publisher"
+)
+
 // Defines values for MessageResponseStatus.
 const (
 	MessageResponseStatusN0 MessageResponseStatus = 0
@@ -860,6 +868,20 @@ type Latency struct {
 	P95Ms *int64 `json:"p95_ms"`
 }
 
+// Me defines model for Me.
+type Me struct {
+	// ApplicationID null = the whole deployment.
+	ApplicationID   *string `json:"application_id"`
+	ApplicationName *string `json:"application_name"`
+
+	// KeyID null for the operator key of the configuration.
+	KeyID *string `json:"key_id"`
+	Role  MeRole  `json:"role"`
+}
+
+// MeRole defines model for Me.Role.
+type MeRole string
+
 // Message defines model for Message.
 type Message struct {
 	Created time.Time `json:"created"`
@@ -1063,6 +1085,14 @@ type PageEventType struct {
 // PageInvocation defines model for PageInvocation.
 type PageInvocation struct {
 	Items []Invocation `json:"items"`
+
+	// NextCursor Pass it as cursor to get the next part; null at the end.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// PageJob defines model for PageJob.
+type PageJob struct {
+	Items []Job `json:"items"`
 
 	// NextCursor Pass it as cursor to get the next part; null at the end.
 	NextCursor *string `json:"next_cursor"`
@@ -1408,6 +1438,12 @@ type SubscriptionChange struct {
 // SubscriptionChangeSubscriptionType defines model for SubscriptionChange.SubscriptionType.
 type SubscriptionChangeSubscriptionType string
 
+// SubscriptionCheck defines model for SubscriptionCheck.
+type SubscriptionCheck struct {
+	// Warnings What the creation would warn of.
+	Warnings []string `json:"warnings"`
+}
+
 // SubscriptionCreation defines model for SubscriptionCreation.
 type SubscriptionCreation struct {
 	Delivery *DeliveryForm `json:"delivery,omitempty"`
@@ -1458,6 +1494,33 @@ type TestEventForm struct {
 	//
 	// Examples: transaction.created, 1796
 	Type *string `json:"type,omitempty"`
+}
+
+// Timeline defines model for Timeline.
+type Timeline struct {
+	From time.Time `json:"from"`
+
+	// Parts 24 parts, oldest first; those without an attempt too.
+	Parts []TimelineEntry `json:"parts"`
+	To    time.Time       `json:"to"`
+
+	// Width How long each part is.
+	//
+	// Examples: 1h0m0s
+	Width string `json:"width"`
+}
+
+// TimelineEntry defines model for TimelineEntry.
+type TimelineEntry struct {
+	Failed int64     `json:"failed"`
+	From   time.Time `json:"from"`
+
+	// P50Ms How long attempts took, rounded up to the next of 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10, 15, 30, 75 s; null without one.
+	P50Ms *int64 `json:"p50_ms"`
+	P95Ms *int64 `json:"p95_ms"`
+
+	// Succeeded Attempts that began in this part and succeeded.
+	Succeeded int64 `json:"succeeded"`
 }
 
 // TypesForm defines model for TypesForm.
@@ -1558,6 +1621,15 @@ type ListEventsParamsInclude string
 type PublishEventParams struct {
 	// IdempotencyKey Makes a repeat harmless: the same as idempotency_key in the body.
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// Traceparent The W3C trace context that the deliveries become part of; one that is not valid counts as not given.
+	Traceparent *string `json:"traceparent,omitempty"`
+}
+
+// PublishEventsParams defines parameters for PublishEvents.
+type PublishEventsParams struct {
+	// Traceparent The W3C trace context that the deliveries become part of; one that is not valid counts as not given.
+	Traceparent *string `json:"traceparent,omitempty"`
 }
 
 // ListInvocationsParams defines parameters for ListInvocations.
@@ -1591,6 +1663,15 @@ type ListInvocationsParamsStatus string
 // ListInvocationsParamsInclude defines parameters for ListInvocations.
 type ListInvocationsParamsInclude string
 
+// ListJobsParams defines parameters for ListJobs.
+type ListJobsParams struct {
+	// Limit How many entries at most.
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the part before; it belongs to this list and these filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Limit How many entries at most.
@@ -1615,6 +1696,15 @@ type ListSubscriptionsParams struct {
 
 // ListSubscriptionsParamsStatus defines parameters for ListSubscriptions.
 type ListSubscriptionsParamsStatus string
+
+// GetTimelineParams defines parameters for GetTimeline.
+type GetTimelineParams struct {
+	// SubscriptionID Of one subscription only.
+	SubscriptionID *string `form:"subscription_id,omitempty" json:"subscription_id,omitempty"`
+
+	// Hours How far back.
+	Hours *int64 `form:"hours,omitempty" json:"hours,omitempty"`
+}
 
 // ListAuditEntriesParams defines parameters for ListAuditEntries.
 type ListAuditEntriesParams struct {
@@ -1716,6 +1806,9 @@ type RedeliverInvocationsJSONRequestBody = Redeliveries
 
 // CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
 type CreateSubscriptionJSONRequestBody = SubscriptionCreation
+
+// ValidateSubscriptionJSONRequestBody defines body for ValidateSubscription for application/json ContentType.
+type ValidateSubscriptionJSONRequestBody = SubscriptionCreation
 
 // CreateErasureJSONRequestBody defines body for CreateErasure for application/json ContentType.
 type CreateErasureJSONRequestBody = ErasureCreation
@@ -1958,7 +2051,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-	PublishEventsWithBody(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PublishEventsWithBody(ctx context.Context, app string, params *PublishEventsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PublishEvents Publish several events
 	//
@@ -1967,7 +2060,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-	PublishEvents(ctx context.Context, app string, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	PublishEvents(ctx context.Context, app string, params *PublishEventsParams, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListInvocations List an application's invocations
 	//
@@ -1975,6 +2068,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/applications/{app}/invocations (the `ListInvocations` operationId).
 	ListInvocations(ctx context.Context, app string, params *ListInvocationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListJobs List an application's jobs
+	//
+	// Newest first; results are null here. Roles: operator, admin, member.
+	//
+	// Corresponds with GET /v1/applications/{app}/jobs (the `ListJobs` operationId).
+	ListJobs(ctx context.Context, app string, params *ListJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListKeys List an application's keys
 	//
@@ -2000,6 +2100,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/applications/{app}/keys (the `CreateKey` operationId).
 	CreateKey(ctx context.Context, app string, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetApplicationProfile Read the profile that an application sends by
+	//
+	// With its overrides applied. Roles: operator, admin, member.
+	//
+	// Corresponds with GET /v1/applications/{app}/profile (the `GetApplicationProfile` operationId).
+	GetApplicationProfile(ctx context.Context, app string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RedeliverInvocationsWithBody Deliver many invocations once more
 	//
@@ -2043,6 +2150,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/applications/{app}/subscriptions (the `CreateSubscription` operationId).
 	CreateSubscription(ctx context.Context, app string, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ValidateSubscriptionWithBody Check a subscription without creating it
+	//
+	// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+	ValidateSubscriptionWithBody(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ValidateSubscription Check a subscription without creating it
+	//
+	// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+	ValidateSubscription(ctx context.Context, app string, body ValidateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTimeline Deliveries, failures and latency over time
+	//
+	// Over the attempts of the latest 5000 invocations. Roles: operator, admin, member.
+	//
+	// Corresponds with GET /v1/applications/{app}/timeline (the `GetTimeline` operationId).
+	GetTimeline(ctx context.Context, app string, params *GetTimelineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAuditEntries List who changed what
 	//
@@ -2250,6 +2382,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/keys/{key_id} (the `RevokeKey` operationId).
 	RevokeKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMe What the key of the request is for
+	//
+	// Any key.
+	//
+	// Corresponds with GET /v1/me (the `GetMe` operationId).
+	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListProfiles List the profiles
 	//
@@ -2760,8 +2899,8 @@ func (c *Client) PublishEvent(ctx context.Context, app string, params *PublishEv
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-func (c *Client) PublishEventsWithBody(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPublishEventsRequestWithBody(c.Server, app, contentType, body)
+func (c *Client) PublishEventsWithBody(ctx context.Context, app string, params *PublishEventsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishEventsRequestWithBody(c.Server, app, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2779,8 +2918,8 @@ func (c *Client) PublishEventsWithBody(ctx context.Context, app string, contentT
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-func (c *Client) PublishEvents(ctx context.Context, app string, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPublishEventsRequest(c.Server, app, body)
+func (c *Client) PublishEvents(ctx context.Context, app string, params *PublishEventsParams, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishEventsRequest(c.Server, app, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2798,6 +2937,23 @@ func (c *Client) PublishEvents(ctx context.Context, app string, body PublishEven
 // Corresponds with GET /v1/applications/{app}/invocations (the `ListInvocations` operationId).
 func (c *Client) ListInvocations(ctx context.Context, app string, params *ListInvocationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListInvocationsRequest(c.Server, app, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListJobs List an application's jobs
+//
+// Newest first; results are null here. Roles: operator, admin, member.
+//
+// Corresponds with GET /v1/applications/{app}/jobs (the `ListJobs` operationId).
+func (c *Client) ListJobs(ctx context.Context, app string, params *ListJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListJobsRequest(c.Server, app, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2853,6 +3009,23 @@ func (c *Client) CreateKeyWithBody(ctx context.Context, app string, contentType 
 // Corresponds with POST /v1/applications/{app}/keys (the `CreateKey` operationId).
 func (c *Client) CreateKey(ctx context.Context, app string, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateKeyRequest(c.Server, app, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetApplicationProfile Read the profile that an application sends by
+//
+// With its overrides applied. Roles: operator, admin, member.
+//
+// Corresponds with GET /v1/applications/{app}/profile (the `GetApplicationProfile` operationId).
+func (c *Client) GetApplicationProfile(ctx context.Context, app string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetApplicationProfileRequest(c.Server, app)
 	if err != nil {
 		return nil, err
 	}
@@ -2946,6 +3119,61 @@ func (c *Client) CreateSubscriptionWithBody(ctx context.Context, app string, con
 // Corresponds with POST /v1/applications/{app}/subscriptions (the `CreateSubscription` operationId).
 func (c *Client) CreateSubscription(ctx context.Context, app string, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateSubscriptionRequest(c.Server, app, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ValidateSubscriptionWithBody Check a subscription without creating it
+//
+// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+func (c *Client) ValidateSubscriptionWithBody(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewValidateSubscriptionRequestWithBody(c.Server, app, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ValidateSubscription Check a subscription without creating it
+//
+// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+func (c *Client) ValidateSubscription(ctx context.Context, app string, body ValidateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewValidateSubscriptionRequest(c.Server, app, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTimeline Deliveries, failures and latency over time
+//
+// Over the attempts of the latest 5000 invocations. Roles: operator, admin, member.
+//
+// Corresponds with GET /v1/applications/{app}/timeline (the `GetTimeline` operationId).
+func (c *Client) GetTimeline(ctx context.Context, app string, params *GetTimelineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTimelineRequest(c.Server, app, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3403,6 +3631,23 @@ func (c *Client) CreateDeploymentKey(ctx context.Context, body CreateDeploymentK
 // Corresponds with DELETE /v1/keys/{key_id} (the `RevokeKey` operationId).
 func (c *Client) RevokeKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeKeyRequest(c.Server, keyID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMe What the key of the request is for
+//
+// Any key.
+//
+// Corresponds with GET /v1/me (the `GetMe` operationId).
+func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMeRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4505,24 +4750,35 @@ func NewPublishEventRequestWithBody(server string, app string, params *PublishEv
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+		if params.Traceparent != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam1)
+		}
+
 	}
 
 	return req, nil
 }
 
 // NewPublishEventsRequest calls the generic PublishEvents builder with application/json body
-func NewPublishEventsRequest(server string, app string, body PublishEventsJSONRequestBody) (*http.Request, error) {
+func NewPublishEventsRequest(server string, app string, params *PublishEventsParams, body PublishEventsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewPublishEventsRequestWithBody(server, app, "application/json", bodyReader)
+	return NewPublishEventsRequestWithBody(server, app, params, "application/json", bodyReader)
 }
 
 // NewPublishEventsRequestWithBody constructs an http.Request for the PublishEvents method, with any body, and a specified content type
-func NewPublishEventsRequestWithBody(server string, app string, contentType string, body io.Reader) (*http.Request, error) {
+func NewPublishEventsRequestWithBody(server string, app string, params *PublishEventsParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4553,6 +4809,21 @@ func NewPublishEventsRequestWithBody(server string, app string, contentType stri
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Traceparent != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "traceparent", *params.Traceparent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("traceparent", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4726,6 +4997,79 @@ func NewListInvocationsRequest(server string, app string, params *ListInvocation
 	return req, nil
 }
 
+// NewListJobsRequest constructs an http.Request for the ListJobs method
+func NewListJobsRequest(server string, app string, params *ListJobsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/applications/%s/jobs", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListKeysRequest constructs an http.Request for the ListKeys method
 func NewListKeysRequest(server string, app string, params *ListKeysParams) (*http.Request, error) {
 	var err error
@@ -4842,6 +5186,40 @@ func NewCreateKeyRequestWithBody(server string, app string, contentType string, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetApplicationProfileRequest constructs an http.Request for the GetApplicationProfile method
+func NewGetApplicationProfileRequest(server string, app string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/applications/%s/profile", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5033,6 +5411,126 @@ func NewCreateSubscriptionRequestWithBody(server string, app string, contentType
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewValidateSubscriptionRequest calls the generic ValidateSubscription builder with application/json body
+func NewValidateSubscriptionRequest(server string, app string, body ValidateSubscriptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewValidateSubscriptionRequestWithBody(server, app, "application/json", bodyReader)
+}
+
+// NewValidateSubscriptionRequestWithBody constructs an http.Request for the ValidateSubscription method, with any body, and a specified content type
+func NewValidateSubscriptionRequestWithBody(server string, app string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/applications/%s/subscriptions/validate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetTimelineRequest constructs an http.Request for the GetTimeline method
+func NewGetTimelineRequest(server string, app string, params *GetTimelineParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "app", app, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/applications/%s/timeline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.SubscriptionID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "subscription_id", *params.SubscriptionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Hours != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "hours", *params.Hours, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -5913,6 +6411,33 @@ func NewRevokeKeyRequest(server string, keyID string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetMeRequest constructs an http.Request for the GetMe method
+func NewGetMeRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/me")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -7029,7 +7554,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-	PublishEventsWithBodyWithResponse(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error)
+	PublishEventsWithBodyWithResponse(ctx context.Context, app string, params *PublishEventsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error)
 
 	// PublishEventsWithResponse Publish several events
 	//
@@ -7038,7 +7563,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-	PublishEventsWithResponse(ctx context.Context, app string, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error)
+	PublishEventsWithResponse(ctx context.Context, app string, params *PublishEventsParams, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error)
 
 	// ListInvocationsWithResponse List an application's invocations
 	//
@@ -7048,6 +7573,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/applications/{app}/invocations (the `ListInvocations` operationId).
 	ListInvocationsWithResponse(ctx context.Context, app string, params *ListInvocationsParams, reqEditors ...RequestEditorFn) (*ListInvocationsResponse, error)
+
+	// ListJobsWithResponse List an application's jobs
+	//
+	// Newest first; results are null here. Roles: operator, admin, member.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/applications/{app}/jobs (the `ListJobs` operationId).
+	ListJobsWithResponse(ctx context.Context, app string, params *ListJobsParams, reqEditors ...RequestEditorFn) (*ListJobsResponse, error)
 
 	// ListKeysWithResponse List an application's keys
 	//
@@ -7075,6 +7609,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/applications/{app}/keys (the `CreateKey` operationId).
 	CreateKeyWithResponse(ctx context.Context, app string, body CreateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKeyResponse, error)
+
+	// GetApplicationProfileWithResponse Read the profile that an application sends by
+	//
+	// With its overrides applied. Roles: operator, admin, member.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/applications/{app}/profile (the `GetApplicationProfile` operationId).
+	GetApplicationProfileWithResponse(ctx context.Context, app string, reqEditors ...RequestEditorFn) (*GetApplicationProfileResponse, error)
 
 	// RedeliverInvocationsWithBodyWithResponse Deliver many invocations once more
 	//
@@ -7120,6 +7663,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/applications/{app}/subscriptions (the `CreateSubscription` operationId).
 	CreateSubscriptionWithResponse(ctx context.Context, app string, body CreateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateSubscriptionResponse, error)
+
+	// ValidateSubscriptionWithBodyWithResponse Check a subscription without creating it
+	//
+	// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+	ValidateSubscriptionWithBodyWithResponse(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ValidateSubscriptionResponse, error)
+
+	// ValidateSubscriptionWithResponse Check a subscription without creating it
+	//
+	// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+	ValidateSubscriptionWithResponse(ctx context.Context, app string, body ValidateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*ValidateSubscriptionResponse, error)
+
+	// GetTimelineWithResponse Deliveries, failures and latency over time
+	//
+	// Over the attempts of the latest 5000 invocations. Roles: operator, admin, member.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/applications/{app}/timeline (the `GetTimeline` operationId).
+	GetTimelineWithResponse(ctx context.Context, app string, params *GetTimelineParams, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error)
 
 	// ListAuditEntriesWithResponse List who changed what
 	//
@@ -7345,6 +7915,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /v1/keys/{key_id} (the `RevokeKey` operationId).
 	RevokeKeyWithResponse(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*RevokeKeyResponse, error)
+
+	// GetMeWithResponse What the key of the request is for
+	//
+	// Any key.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/me (the `GetMe` operationId).
+	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
 
 	// ListProfilesWithResponse List the profiles
 	//
@@ -7909,6 +8488,29 @@ func (r ListInvocationsResponse) StatusCode() int {
 	return 0
 }
 
+type ListJobsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PageJob
+}
+
+// Status returns HTTPResponse.Status
+func (r ListJobsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListJobsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ListKeysResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -7949,6 +8551,29 @@ func (r CreateKeyResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r CreateKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetApplicationProfileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ProfileForm
+}
+
+// Status returns HTTPResponse.Status
+func (r GetApplicationProfileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetApplicationProfileResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -8018,6 +8643,52 @@ func (r CreateSubscriptionResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r CreateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ValidateSubscriptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SubscriptionCheck
+}
+
+// Status returns HTTPResponse.Status
+func (r ValidateSubscriptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ValidateSubscriptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetTimelineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Timeline
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTimelineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTimelineResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -8407,6 +9078,29 @@ func (r RevokeKeyResponse) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r RevokeKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetMeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Me
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMeResponse) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -9094,8 +9788,8 @@ func (c *ClientWithResponses) PublishEventWithResponse(ctx context.Context, app 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-func (c *ClientWithResponses) PublishEventsWithBodyWithResponse(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error) {
-	rsp, err := c.PublishEventsWithBody(ctx, app, contentType, body, reqEditors...)
+func (c *ClientWithResponses) PublishEventsWithBodyWithResponse(ctx context.Context, app string, params *PublishEventsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error) {
+	rsp, err := c.PublishEventsWithBody(ctx, app, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9109,8 +9803,8 @@ func (c *ClientWithResponses) PublishEventsWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/applications/{app}/events/batch (the `PublishEvents` operationId).
-func (c *ClientWithResponses) PublishEventsWithResponse(ctx context.Context, app string, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error) {
-	rsp, err := c.PublishEvents(ctx, app, body, reqEditors...)
+func (c *ClientWithResponses) PublishEventsWithResponse(ctx context.Context, app string, params *PublishEventsParams, body PublishEventsJSONRequestBody, reqEditors ...RequestEditorFn) (*PublishEventsResponse, error) {
+	rsp, err := c.PublishEvents(ctx, app, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9130,6 +9824,21 @@ func (c *ClientWithResponses) ListInvocationsWithResponse(ctx context.Context, a
 		return nil, err
 	}
 	return ParseListInvocationsResponse(rsp)
+}
+
+// ListJobsWithResponse List an application's jobs
+//
+// Newest first; results are null here. Roles: operator, admin, member.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/applications/{app}/jobs (the `ListJobs` operationId).
+func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, app string, params *ListJobsParams, reqEditors ...RequestEditorFn) (*ListJobsResponse, error) {
+	rsp, err := c.ListJobs(ctx, app, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListJobsResponse(rsp)
 }
 
 // ListKeysWithResponse List an application's keys
@@ -9175,6 +9884,21 @@ func (c *ClientWithResponses) CreateKeyWithResponse(ctx context.Context, app str
 		return nil, err
 	}
 	return ParseCreateKeyResponse(rsp)
+}
+
+// GetApplicationProfileWithResponse Read the profile that an application sends by
+//
+// With its overrides applied. Roles: operator, admin, member.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/applications/{app}/profile (the `GetApplicationProfile` operationId).
+func (c *ClientWithResponses) GetApplicationProfileWithResponse(ctx context.Context, app string, reqEditors ...RequestEditorFn) (*GetApplicationProfileResponse, error) {
+	rsp, err := c.GetApplicationProfile(ctx, app, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetApplicationProfileResponse(rsp)
 }
 
 // RedeliverInvocationsWithBodyWithResponse Deliver many invocations once more
@@ -9250,6 +9974,51 @@ func (c *ClientWithResponses) CreateSubscriptionWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseCreateSubscriptionResponse(rsp)
+}
+
+// ValidateSubscriptionWithBodyWithResponse Check a subscription without creating it
+//
+// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+func (c *ClientWithResponses) ValidateSubscriptionWithBodyWithResponse(ctx context.Context, app string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ValidateSubscriptionResponse, error) {
+	rsp, err := c.ValidateSubscriptionWithBody(ctx, app, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseValidateSubscriptionResponse(rsp)
+}
+
+// ValidateSubscriptionWithResponse Check a subscription without creating it
+//
+// Takes what creation takes, and answers the same errors. Roles: operator, admin. Operator only where the profile has managed_by: operator.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/applications/{app}/subscriptions/validate (the `ValidateSubscription` operationId).
+func (c *ClientWithResponses) ValidateSubscriptionWithResponse(ctx context.Context, app string, body ValidateSubscriptionJSONRequestBody, reqEditors ...RequestEditorFn) (*ValidateSubscriptionResponse, error) {
+	rsp, err := c.ValidateSubscription(ctx, app, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseValidateSubscriptionResponse(rsp)
+}
+
+// GetTimelineWithResponse Deliveries, failures and latency over time
+//
+// Over the attempts of the latest 5000 invocations. Roles: operator, admin, member.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/applications/{app}/timeline (the `GetTimeline` operationId).
+func (c *ClientWithResponses) GetTimelineWithResponse(ctx context.Context, app string, params *GetTimelineParams, reqEditors ...RequestEditorFn) (*GetTimelineResponse, error) {
+	rsp, err := c.GetTimeline(ctx, app, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTimelineResponse(rsp)
 }
 
 // ListAuditEntriesWithResponse List who changed what
@@ -9625,6 +10394,21 @@ func (c *ClientWithResponses) RevokeKeyWithResponse(ctx context.Context, keyID s
 		return nil, err
 	}
 	return ParseRevokeKeyResponse(rsp)
+}
+
+// GetMeWithResponse What the key of the request is for
+//
+// Any key.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/me (the `GetMe` operationId).
+func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
+	rsp, err := c.GetMe(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMeResponse(rsp)
 }
 
 // ListProfilesWithResponse List the profiles
@@ -10409,6 +11193,32 @@ func ParseListInvocationsResponse(rsp *http.Response) (*ListInvocationsResponse,
 	return response, nil
 }
 
+// ParseListJobsResponse parses an HTTP response from a ListJobsWithResponse call
+func ParseListJobsResponse(rsp *http.Response) (*ListJobsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListJobsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PageJob
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListKeysResponse parses an HTTP response from a ListKeysWithResponse call
 func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10455,6 +11265,32 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetApplicationProfileResponse parses an HTTP response from a GetApplicationProfileWithResponse call
+func ParseGetApplicationProfileResponse(rsp *http.Response) (*GetApplicationProfileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetApplicationProfileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ProfileForm
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	}
 
@@ -10533,6 +11369,58 @@ func ParseCreateSubscriptionResponse(rsp *http.Response) (*CreateSubscriptionRes
 			return nil, err
 		}
 		response.JSON201 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseValidateSubscriptionResponse parses an HTTP response from a ValidateSubscriptionWithResponse call
+func ParseValidateSubscriptionResponse(rsp *http.Response) (*ValidateSubscriptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ValidateSubscriptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SubscriptionCheck
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetTimelineResponse parses an HTTP response from a GetTimelineWithResponse call
+func ParseGetTimelineResponse(rsp *http.Response) (*GetTimelineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTimelineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Timeline
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	}
 
@@ -10966,6 +11854,32 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 	response := &RevokeKeyResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetMeResponse parses an HTTP response from a GetMeWithResponse call
+func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Me
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil
