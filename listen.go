@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -80,9 +81,7 @@ func (l listenCmd) options(p *profiles.Profile) (listen.Options, error) {
 			Tolerance: l.Tolerance,
 		},
 	}
-	for name, value := range l.Require {
-		o.Verifier.Headers[name] = value
-	}
+	maps.Copy(o.Verifier.Headers, l.Require)
 	switch {
 	case p.Signing.Scheme != models.SigningNone:
 		o.Verifier.Secrets = l.Secret

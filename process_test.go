@@ -58,7 +58,7 @@ var endShared func() //nolint:gochecknoglobals // of one process, as its TestMai
 //
 //nolint:gochecknoglobals // starting one for each test would cost seconds each
 var shared = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "posthorn-test-") //nolint:usetesting // it outlives the test that asked first
+	dir, err := os.MkdirTemp("", "posthorn-test-")
 	if err != nil {
 		return "", err
 	}

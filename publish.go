@@ -90,7 +90,7 @@ func readPayload(given string, input io.Reader) (json.RawMessage, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--payload: %w", err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		input = file
 	}
 	text, err := io.ReadAll(io.LimitReader(input, maxPayload+1))

@@ -65,10 +65,10 @@ func (p *plant) metric(name string) float64 {
 	return sum
 }
 
-// grows waits until a counter has been counted up.
-func (p *plant) grows(name string) {
+// exceeds waits until a metric is above a value.
+func (p *plant) exceeds(name string, value float64) {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool { return p.metric(name) > 0 }, 2*patience, 100*time.Millisecond, name)
+	require.Eventually(p.t, func() bool { return p.metric(name) > value }, 2*patience, 100*time.Millisecond, name)
 }
 
 // sibling is another API process on the same database: it has read nothing yet that it could show again.
@@ -113,11 +113,13 @@ func TestEachAlertSeesItsFault(t *testing.T) {
 	p.breakRequests(t, healthy)
 	stopServer()
 	_, waiting := p.published(healthy, `{"type":"a.b","payload":{}}`)
-	p.grows("temporal_long_request_failure_total")
-	p.grows("temporal_request_failure_total")
+	p.exceeds("temporal_long_request_failure_total", 0)
+	p.exceeds("temporal_request_failure_total", 0)
 	p.older(waiting[0], "next_attempt_at", 2*time.Minute)
+	p.sibling().exceeds("posthorn_undispatched_age_seconds", 60) // once it is nobody's any more
+	failures := p.metric("temporal_long_request_failure_total")
 	scrape(p)
-	p.grows("temporal_long_request_failure_total")
+	p.exceeds("temporal_long_request_failure_total", failures)
 	sibling := p.sibling()
 	sibling.at = p.at
 	scrape(sibling)
@@ -185,8 +187,8 @@ func (p *plant) breakDeliveries(t *testing.T) {
 	_, ids = p.published(taken, `{"type":"a.b","payload":{}}`)
 	hanging.await(1)
 	p.exec("UPDATE invocations SET claim_token = gen_random_uuid() WHERE id = $1", ids[0])
-	p.grows("posthorn_claims_lost_total")
-	p.grows("posthorn_reconciled_total")
+	p.exceeds("posthorn_claims_lost_total", 0)
+	p.exceeds("posthorn_reconciled_total", 0)
 }
 
 // breakRequests has strangers come, a filter fail, and the database keep publishers waiting.

@@ -216,12 +216,6 @@ func (b *browser) signIn(key string) {
 	b.click("Sign in")
 }
 
-// path is where the browser is.
-func (b *browser) path() string {
-	b.t.Helper()
-	return value[string](b, "location.pathname")
-}
-
 // A size of a screen.
 type screenSize struct {
 	name          string

@@ -222,6 +222,7 @@ func postgresAllowed() []allowed {
 	const window = "newest first, past what is outside of the time asked for: docs/performance.md has what that costs"
 	return []allowed{
 		{"(finished_at - started_at) / 1000", "", "the log of the latest 1,000 invocations: a twentieth of this table, little of a long one"},
+		{"SELECT (started_at - $1) / $2 AS part", "", "the log of the latest 5,000 invocations: a quarter of this table"},
 		{"invocations.created_at", "", window},
 		{`FROM "events" WHERE application_id = $1 AND created_at`, "", window},
 		{"NOT EXISTS (SELECT 1 FROM invocations WHERE event_id = events.id)", "", "newest first, past what was delivered; as above"},

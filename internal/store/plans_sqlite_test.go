@@ -83,6 +83,8 @@ func sqliteAllowed() []allowed {
 		{"ROW_NUMBER() OVER (ORDER BY COALESCE(slot, ?), id)", sorts, "one batch of the dispatcher's"},
 		{"FROM `keys` WHERE revoked_at IS NULL", sorts, "the keys of one application, or of the operator"},
 		{"(finished_at - started_at) / 1000", sorts, "the log of the latest 1,000 invocations"},
+		{"FROM (SELECT created_at, event_id, next_attempt_at, first_attempt_at, parked FROM invocations", "SCAN ", "all that is open, by three indexes of nothing else: for the metrics"},
+		{"SELECT (started_at - ?) / ? AS part", sorts, "a chart's counts, by part of the time and class of latency"},
 		{"invocations.id IN (SELECT i.id FROM events e", sorts, "the invocations of one event or entity"},
 		{"invocations.id IN (SELECT i.id FROM subscriptions s", sorts, "what is paused"},
 		{"FROM applications WHERE deleted_at < ?", "SCAN applications", "the retention, once an hour: applications are few"},

@@ -75,8 +75,16 @@ func (s *Store) Queues(ctx context.Context) (models.Queues, error) {
 	return queues, translate(errors.Join(s.undispatched(ctx, &queues), s.undelivered(ctx, &queues)))
 }
 
-// undelivered counts what is pending or retrying, by the index on when its attempt is due, and tells the age of the
-// oldest event among it. What was to wait from the start, and what a paused subscription waits with, has no age.
+// openByIndex is what is pending or retrying: what a workflow has, what the dispatcher or a line has, and what is parked
+// each have an index. Its age counts unless it was to wait from the start, or waits with a paused subscription.
+const openByIndex = "SELECT created_at, event_id, next_attempt_at, first_attempt_at, parked FROM invocations" +
+	" WHERE next_attempt_at > 0 AND dispatch_after IS NULL AND NOT parked" +
+	" UNION ALL SELECT created_at, event_id, next_attempt_at, first_attempt_at, parked FROM invocations" +
+	" WHERE dispatch_after > 0 AND next_attempt_at > 0" +
+	" UNION ALL SELECT created_at, event_id, next_attempt_at, first_attempt_at, parked FROM invocations" +
+	" WHERE parked AND dispatch_after IS NULL AND next_attempt_at > 0"
+
+// undelivered counts what is pending or retrying, and tells the age of the oldest event among it.
 func (s *Store) undelivered(ctx context.Context, queues *models.Queues) error {
 	var row struct {
 		N      int
@@ -84,8 +92,8 @@ func (s *Store) undelivered(ctx context.Context, queues *models.Queues) error {
 	}
 	now := s.now()
 	err := s.read(ctx).Raw("SELECT COUNT(*) AS n, MIN(CASE WHEN NOT parked AND event_id IS NOT NULL"+
-		" AND (next_attempt_at <= ? OR first_attempt_at IS NOT NULL) THEN created_at END) AS oldest FROM invocations"+
-		" WHERE next_attempt_at > 0", micros(now)).Scan(&row).Error
+		" AND (next_attempt_at <= ? OR first_attempt_at IS NOT NULL) THEN created_at END) AS oldest"+
+		" FROM ("+openByIndex+") AS open", micros(now)).Scan(&row).Error
 	queues.Open = row.N
 	if row.Oldest != nil {
 		queues.UndeliveredAge = max(0, now.Sub(fromMicros(*row.Oldest)))
