@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/posthorn/posthorn/models"
@@ -38,11 +39,7 @@ func (d *Dispatcher) Offer(rows []models.Dispatch) {
 
 // startOffered starts the workflows of what was offered. Rows whose start fails come back when their lease is over.
 func (d *Dispatcher) startOffered(ctx context.Context) {
-	d.window.wait(ctx, d.now)
-	d.mu.Lock()
-	rows := d.offered
-	d.offered = nil
-	d.mu.Unlock()
+	rows := d.takeOffered(ctx)
 	if len(rows) == 0 {
 		return
 	}
@@ -54,6 +51,27 @@ func (d *Dispatcher) startOffered(ctx context.Context) {
 			d.unmarked[row.Lease] = append(d.unmarked[row.Lease], row.InvocationID)
 		}
 	}
+}
+
+// takeOffered takes as many of the offered rows as the window has room for; those of one event are not torn apart.
+func (d *Dispatcher) takeOffered(ctx context.Context) []models.Dispatch {
+	d.mu.Lock()
+	none := len(d.offered) == 0
+	d.mu.Unlock()
+	if none {
+		return nil
+	}
+	n := d.window.wait(ctx, d.now)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n > 0 && n < len(d.offered) && d.offered[n].WorkflowID == d.offered[n-1].WorkflowID {
+		n++
+	}
+	rows := d.offered[:min(n, len(d.offered))]
+	if d.offered = slices.Clone(d.offered[len(rows):]); len(d.offered) > 0 {
+		d.nudge()
+	}
+	return rows
 }
 
 // markOffered ends the hold on started rows that no attempt has claimed yet: most have been, and cost nothing here.

@@ -157,3 +157,22 @@ func TestNoMoreIsUnderWayThanTheWindowHolds(t *testing.T) {
 		require.Len(t, w.started, 192, "a receiver that is slow is not in the others' way for long")
 	})
 }
+
+// What goes beyond a subscription's cap is sent to the end of its line: offered rows must not get past the window either.
+func TestWhatIsOfferedKeepsToTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.stuck = true
+		for i := range 100 {
+			w.Offer([]models.Dispatch{row(fmt.Sprint("e", i), fmt.Sprintf("i%d-1", i)), row(fmt.Sprint("e", i), fmt.Sprintf("i%d-2", i))})
+		}
+		w.run(t, 240*time.Millisecond)
+		require.Len(t, w.started, 48)
+		w.run(t, 20*time.Millisecond)
+		require.Len(t, w.started, 96)
+		w.stuck = false
+		w.run(t, 300*time.Millisecond)
+		require.Len(t, w.started, 100)
+	})
+}
