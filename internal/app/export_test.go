@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/posthorn/posthorn/internal/config"
+	"github.com/posthorn/posthorn/internal/observe"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
@@ -19,7 +20,7 @@ func (a *App) Store() *store.Store { return a.store }
 
 // View is a process that only looks: it has the database and a client of Temporal, and no part that works.
 func View(ctx context.Context, cfg config.Config, logger *slog.Logger) (*App, error) {
-	a := &App{cfg: cfg, logger: logger, owner: "view"}
+	a := &App{cfg: cfg, logger: logger, owner: "view", metrics: observe.NewMetrics(logger)}
 	for _, step := range []func(context.Context) error{a.prepare, a.openStore, a.connectToLook} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Stop(ctx))
