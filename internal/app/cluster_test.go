@@ -44,6 +44,7 @@ func notOnCluster() map[string]string {
 	return map[string]string{
 		"TestAnErasureSurvivesACrash": "nobody retires a killed worker there: its lease, and the minute in which no other " +
 			"workflow is started for an erasure, are more than the test waits",
+		"TestEachMetricOfAlertsAndDashboardIsShownByDev": "asks one process for the metrics of an API and of a worker",
 		"TestScheduleOfTheRetentionOutlivesRestarts": "the second of two workers sets the schedule right after the first, which the " +
 			"test takes for the restarted one",
 		"TestF57_EndlessRequestsCostNoMemory": "measures the memory of the test's process, where no API is",
