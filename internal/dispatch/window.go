@@ -10,14 +10,14 @@ import (
 // in the table, where it costs nothing: in Temporal it would be an open workflow, written to the visibility store twice
 // instead of once, and at a subscription of a process that is busy it would only be sent to the end of the line.
 const (
-	// windowSize is how many invocations that are in the window.
+	// windowSize is how many invocations those are; the last event in may have more, since its rows stay together.
 	windowSize = 96
 	// windowTime is how long one counts: from then on its receiver is what it waits for, and others must not.
 	windowTime = 250 * time.Millisecond
 )
 
-// window are the invocations whose workflows were started and whose first attempts have not come back. The zero value is
-// ready.
+// window are the invocations whose workflows were started and whose first attempts have not come back. newWindow makes
+// one.
 type window struct {
 	mu   sync.Mutex
 	open map[string]time.Time
@@ -67,7 +67,7 @@ func (w *window) leave(ids []string) {
 	}
 }
 
-// wait returns the room once there is some, and 0 when ctx has ended.
+// wait returns the room once there is some, or 0 when ctx ends before.
 func (w *window) wait(ctx context.Context, clock func() time.Time) int {
 	for {
 		now := clock()
