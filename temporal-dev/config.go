@@ -29,16 +29,13 @@ func dialledServices() []primitives.ServiceName {
 
 // persistenceConfig puts the main store and visibility into a file each.
 func persistenceConfig(files storeFiles) *config.Persistence {
-	registerVisibilityPlugin()
-	visibility := sqlConfig(files.visibility)
-	visibility.PluginName = visibilityPlugin
 	return &config.Persistence{
 		DefaultStore:     "main",
 		VisibilityStore:  "visibility",
 		NumHistoryShards: historyShards,
 		DataStores: map[string]config.DataStore{
 			"main":       {SQL: sqlConfig(files.main)},
-			"visibility": {SQL: visibility},
+			"visibility": {SQL: sqlConfig(files.visibility)},
 		},
 	}
 }

@@ -81,7 +81,7 @@ func sqlConfig(file string) *config.SQL {
 
 // openAdmin returns a handle on the connection that the server will use too.
 func openAdmin(cfg *config.SQL) (sqlplugin.AdminDB, error) {
-	db, err := sql.NewSQLAdminDB(sqlplugin.DbKindUnknown, plainPlugin(cfg), resolver.NewNoopResolver(),
+	db, err := sql.NewSQLAdminDB(sqlplugin.DbKindUnknown, cfg, resolver.NewNoopResolver(),
 		log.NewNoopLogger(), metrics.NoopMetricsHandler)
 	var busy *sqlite.Error
 	if errors.As(err, &busy) && busy.Code()&0xff == sqlite3.SQLITE_BUSY {
