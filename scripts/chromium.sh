@@ -4,6 +4,7 @@
 # internal/app looks for the same names. Without one it still exits 0 on a developer's machine, where the tests that need
 # it are skipped and say so; with CI=true they fail.
 set -euo pipefail
+. "$(dirname "$0")/debian.sh"
 
 found() {
   command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable
@@ -14,11 +15,7 @@ if path=$(found); then
   exit
 fi
 
-if [ "$(id -u)" = 0 ]; then root=(env); else root=(sudo -n env); fi
-if command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null; then
-  echo "Chromium for the tests: none found, installing Debian's package chromium (once, a minute or two)"
-  "${root[@]}" apt-get update -q
-  "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium
+if install "Chromium for the tests" chromium; then
   found
   exit
 fi

@@ -6,20 +6,12 @@
 # CI=true they fail.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-# install PACKAGE...: true if Debian's packages are there afterwards.
-install() {
-  if [ "$(id -u)" = 0 ]; then root=(env); else root=(sudo -n env); fi
-  command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null || return 1
-  echo "Clients' tests: installing $* (once, under a minute)"
-  "${root[@]}" apt-get update -q
-  "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-}
+. scripts/debian.sh
 
 missing=()
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then missing+=(nodejs npm); fi
 command -v python3 >/dev/null || missing+=(python3)
-if [ ${#missing[@]} -gt 0 ] && ! install "${missing[@]}"; then
+if [ ${#missing[@]} -gt 0 ] && ! install "Clients' tests" "${missing[@]}"; then
   echo "Clients' tests: no ${missing[*]}. The tests that need them are skipped (with CI=true they fail)." >&2
 fi
 

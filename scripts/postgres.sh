@@ -5,6 +5,7 @@
 # Without Postgres it still exits 0 on a developer's machine, where the tests that need it are skipped and say so; with
 # CI=true they fail.
 set -euo pipefail
+. "$(dirname "$0")/debian.sh"
 
 # found prints the folder of the first complete set of Postgres programs.
 found() {
@@ -29,11 +30,7 @@ if dir=$(found); then
   exit
 fi
 
-if [ "$(id -u)" = 0 ]; then root=(env); else root=(sudo -n env); fi
-if command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null; then
-  echo "Postgres for the tests: none found, installing Debian's package postgresql (once, under a minute)"
-  "${root[@]}" apt-get update -q
-  "${root[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql
+if install "Postgres for the tests" postgresql; then
   found
   exit
 fi
