@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os/exec"
 	"path/filepath"
 
+	"github.com/posthorn/posthorn/internal/program"
 	"github.com/posthorn/posthorn/internal/testpg"
 )
 
@@ -18,7 +17,7 @@ func (s *system) startCluster(ctx context.Context) error {
 		return err
 	}
 	s.databaseURL = s.postgres.URL("posthorn").String()
-	ports, err := freePorts(ctx, 4)
+	ports, err := program.FreeAddresses(ctx, 4)
 	if err != nil {
 		return err
 	}
@@ -61,10 +60,8 @@ func (s *system) startRoles(ctx context.Context, api, worker string) error {
 }
 
 func (s *system) migrate(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, s.options.binary, "migrate", "up", "--no-temporal") //nolint:gosec // the operator's choice
-	cmd.Env = s.environment
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("migrate: %w\n%s", err, out)
-	}
-	return nil
+	return program.Run(ctx, program.Command{
+		Name: "migrate", Argv: []string{s.options.binary, "migrate", "up", "--no-temporal"}, Env: s.environment,
+		Log: filepath.Join(s.dir, "migrate.log"),
+	})
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"os"
-	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/program"
 )
 
 func TestParseStat(t *testing.T) {
@@ -29,17 +31,21 @@ func TestDescends(t *testing.T) {
 	require.False(t, descends(tree, 8, 1))
 }
 
+// sleeping is a process that does nothing.
+func sleeping(t *testing.T) *program.Process {
+	t.Helper()
+	p, err := program.Start(program.Command{Name: "sleep", Argv: []string{"sleep", "60"}, Log: filepath.Join(t.TempDir(), "log")})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Kill() }) // it may have ended
+	return p
+}
+
 func TestUsageOfATree(t *testing.T) {
 	t.Parallel()
-	child := exec.CommandContext(t.Context(), "sleep", "60")
-	require.NoError(t, child.Start())
-	t.Cleanup(func() {
-		_ = child.Process.Kill()
-		_ = child.Wait()
-	})
+	p := sleeping(t)
 	all, err := usageOf(os.Getpid())
 	require.NoError(t, err)
-	one, err := usageOf(child.Process.Pid)
+	one, err := usageOf(p.Pid())
 	require.NoError(t, err)
 	require.Positive(t, one.peakRSS)
 	require.Positive(t, one.rss)

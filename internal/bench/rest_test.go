@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"sync/atomic"
 	"testing"
 
@@ -22,13 +21,7 @@ func TestAtRestWaitsUntilWorkflowsAreClosed(t *testing.T) {
 		_, _ = w.Write([]byte(answer))
 	}))
 	defer ui.Close()
-	cmd := exec.CommandContext(t.Context(), "sleep", "60")
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	s := &system{children: []*child{{cmd: cmd}}, uiURL: ui.URL}
+	s := &system{children: []*child{{Process: sleeping(t)}}, uiURL: ui.URL}
 	at, err := s.atRest(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, at.running)

@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,12 +96,12 @@ func (c *child) sample(ctx context.Context) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid))
+	descriptors, err := c.Descriptors()
 	return sample{
 		ResidentMB:  digits(gauges["process_resident_memory_bytes"] / 1e6),
 		HeapMB:      digits(gauges["go_memstats_heap_inuse_bytes"] / 1e6),
 		Goroutines:  gauges["go_goroutines"],
-		Descriptors: float64(len(descriptors)),
+		Descriptors: float64(descriptors),
 	}, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/posthorn/posthorn/internal/program"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/testpg"
 )
@@ -32,7 +33,7 @@ type system struct {
 // returns is to be stopped, even with an error.
 func startSystem(ctx context.Context, o options, dir string) (*system, error) {
 	s := &system{options: o, dir: dir, key: rand.Text() + rand.Text()}
-	s.environment = append(cleanEnvironment(), "POSTHORN_OPERATOR_KEY="+s.key, "POSTHORN_LOG_LEVEL=warn",
+	s.environment = append(program.CleanEnvironment(), "POSTHORN_OPERATOR_KEY="+s.key, "POSTHORN_LOG_LEVEL=warn",
 		"POSTHORN_MASTER_KEYS="+secret.GenerateMasterKey())
 	if o.topology == topologyCluster {
 		return s, s.startCluster(ctx)
@@ -45,7 +46,7 @@ func startSystem(ctx context.Context, o options, dir string) (*system, error) {
 }
 
 func (s *system) startEmbedded(ctx context.Context) error {
-	ports, err := freePorts(ctx, 3)
+	ports, err := program.FreeAddresses(ctx, 3)
 	if err != nil {
 		return err
 	}
@@ -62,18 +63,22 @@ func (s *system) startEmbedded(ctx context.Context) error {
 // start starts one more process. What -env says comes last, and wins.
 func (s *system) start(role, url string, env ...string) (*child, error) {
 	all := append(append(append([]string(nil), s.environment...), env...), s.options.environment()...)
-	c, err := startChild(s.options.binary, role, url, s.dir, all)
-	if err == nil {
-		s.children = append(s.children, c)
+	p, err := program.Start(program.Command{
+		Name: "posthorn " + role, Argv: []string{s.options.binary, role}, Env: all, Log: filepath.Join(s.dir, role+".log"),
+	})
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	c := &child{Process: p, url: url}
+	s.children = append(s.children, c)
+	return c, nil
 }
 
 // usage is that of all processes. Postgres' memory is left out: each of its processes counts what they share.
 func (s *system) usage() (usage, error) {
 	var total usage
 	for _, c := range s.children {
-		u, err := usageOf(c.cmd.Process.Pid)
+		u, err := usageOf(c.Pid())
 		if err != nil {
 			return total, err
 		}
@@ -103,7 +108,7 @@ func (s *system) stop() error {
 func (s *system) stopChildren() error {
 	var errs []error
 	for _, c := range slices.Backward(s.children) {
-		errs = append(errs, c.stop())
+		errs = append(errs, c.Stop(stopTimeout))
 	}
 	s.children = nil
 	return errors.Join(errs...)
@@ -113,7 +118,7 @@ func (s *system) stopChildren() error {
 func (s *system) tail() string {
 	tails := make([]string, 0, len(s.children))
 	for _, c := range s.children {
-		tails = append(tails, c.tail())
+		tails = append(tails, c.Tail())
 	}
 	return strings.Join(tails, "\n")
 }

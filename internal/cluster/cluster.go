@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/posthorn/posthorn/internal/program"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/testpg"
 )
@@ -65,7 +66,7 @@ func (c *cluster) makeFolder(context.Context) (err error) {
 }
 
 func (c *cluster) startPostgres(ctx context.Context) error {
-	ports, err := freePorts(ctx, 1)
+	ports, err := program.FreePorts(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -101,12 +102,12 @@ func (c *cluster) migrate(ctx context.Context) error {
 func posthorn() string { return filepath.Join(binaries, "posthorn-slim") }
 
 func (c *cluster) startRoles(ctx context.Context) error {
-	ports, err := freePorts(ctx, 2*replicas)
+	addresses, err := program.FreeAddresses(ctx, 2*replicas)
 	if err != nil {
 		return err
 	}
 	for n := range replicas {
-		api, worker := loopback(ports[2*n]), loopback(ports[2*n+1])
+		api, worker := addresses[2*n], addresses[2*n+1]
 		p, err := c.start(fmt.Sprintf("api-%d", n+1), c.environment("POSTHORN_LISTEN="+api), posthorn(), "api")
 		if err != nil {
 			return err
@@ -119,7 +120,7 @@ func (c *cluster) startRoles(ctx context.Context) error {
 		p.url, c.workers = "http://"+worker, append(c.workers, p)
 	}
 	for _, p := range append(slices.Clone(c.apis), c.workers...) {
-		if err := c.eventually(ctx, p.name, func() error { return p.ready(ctx) }); err != nil {
+		if err := c.eventually(ctx, p.Name, func() error { return program.Ready(ctx, p.url) }); err != nil {
 			return err
 		}
 	}

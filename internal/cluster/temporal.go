@@ -13,6 +13,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/posthorn/posthorn/internal/program"
 )
 
 const (
@@ -41,11 +43,11 @@ func (c *cluster) startTemporal(ctx context.Context) error {
 		"FRONTEND_GRPC_PORT", "FRONTEND_MEMBERSHIP_PORT", "FRONTEND_HTTP_PORT", "HISTORY_GRPC_PORT", "HISTORY_MEMBERSHIP_PORT",
 		"MATCHING_GRPC_PORT", "MATCHING_MEMBERSHIP_PORT", "WORKER_GRPC_PORT", "WORKER_MEMBERSHIP_PORT",
 	}
-	ports, err := freePorts(ctx, len(services))
+	ports, err := program.FreePorts(ctx, len(services))
 	if err != nil {
 		return err
 	}
-	c.temporal = loopback(ports[0])
+	c.temporal = program.Loopback(ports[0])
 	env := append(os.Environ(), temporalSettings(c.postgres.URL(""))...)
 	for i, name := range services {
 		env = append(env, name+"="+strconv.Itoa(ports[i]))

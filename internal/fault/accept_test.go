@@ -109,7 +109,7 @@ func (d *deployment) temporalAddress() string {
 	if p == nil {
 		p = d.embedded
 	}
-	for _, pair := range p.env {
+	for _, pair := range p.Env {
 		if address, ok := strings.CutPrefix(pair, "POSTHORN_TEMPORAL_LISTEN="); ok {
 			return address
 		}

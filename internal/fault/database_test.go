@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // to look at what a killed process left
 
+	"github.com/posthorn/posthorn/internal/program"
 	"github.com/posthorn/posthorn/internal/secret"
 )
 
@@ -70,7 +71,7 @@ func TestF13_DiskFull(t *testing.T) {
 	}
 	require.Positive(t, last, "nothing was taken at all")
 	require.Less(t, last, 10_000, "the fault did not fire")
-	require.NoError(t, d.embedded.kill()) // in the middle of it all
+	require.NoError(t, d.embedded.Kill()) // in the middle of it all
 
 	require.Equal(t, "ok", integrity(t, file))
 	require.NoError(t, d.run(d.embedded))
@@ -106,12 +107,12 @@ func TestF14_SQLiteKilledWhileItWrites(t *testing.T) {
 		stop, done := make(chan struct{}), make(chan int)
 		go func() { done <- l.publishUntil(t, stop, n) }()
 		<-time.After(time.Duration(5+dice.IntN(60)) * time.Millisecond)
-		require.NoError(t, api.kill())
+		require.NoError(t, api.Kill())
 		close(stop)
 		n = <-done
 		require.NoError(t, d.run(api))
 	}
-	require.NoError(t, api.kill())
+	require.NoError(t, api.Kill())
 	require.Equal(t, "ok", integrity(t, file))
 	require.NoError(t, d.run(api))
 	events := list[struct {
@@ -133,7 +134,7 @@ func TestF14_SQLiteKilledWhileItWrites(t *testing.T) {
 func newSQLiteAPI(t *testing.T) (*deployment, error) {
 	t.Helper()
 	d := &deployment{dir: t.TempDir(), binary: binary(t), key: "operator-key-of-an-api-alone-0123456789"}
-	address, err := freeAddress()
+	address, err := program.FreeAddress(t.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn/internal/program"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/testpg"
 )
@@ -75,19 +76,20 @@ func newDeployment(t *testing.T, s shape) (*deployment, error) {
 
 // process makes one of the deployment's processes.
 func (d *deployment) process(kind, name string, env ...string) *process {
-	return &process{
-		kind: kind, name: name, binary: d.binary, args: []string{kind}, log: filepath.Join(d.dir, name+".log"),
-		env: append(append([]string(nil), d.environment...), env...),
-	}
+	return &process{kind: kind, Command: program.Command{
+		Name: name, Argv: []string{d.binary, kind}, Log: filepath.Join(d.dir, name+".log"),
+		Env:        slices.Concat(program.CleanEnvironment(), d.environment, env),
+		OnlyErrors: true, // on the standard output dev tells a person the operator key, on purpose
+	}}
 }
 
 func (d *deployment) startEmbedded() error {
-	api, err1 := freeAddress()
-	temporal, err2 := freeAddress()
-	if err := errors.Join(err1, err2); err != nil {
+	addresses, err := program.FreeAddresses(context.Background(), 2)
+	if err != nil {
 		return err
 	}
-	d.embedded = d.process("dev", "dev", "POSTHORN_LISTEN="+api, "POSTHORN_TEMPORAL_LISTEN="+temporal,
+	api := addresses[0]
+	d.embedded = d.process("dev", "dev", "POSTHORN_LISTEN="+api, "POSTHORN_TEMPORAL_LISTEN="+addresses[1],
 		"POSTHORN_TEMPORAL_UI_LISTEN=off", "POSTHORN_DATA="+filepath.Join(d.dir, "data"))
 	d.embedded.url = "http://" + api
 	d.client = newClient(d.key, d.embedded.url)
@@ -102,7 +104,7 @@ func (d *deployment) startCluster(s shape) error {
 	if err := d.postgres.CreateDatabase(context.Background(), "posthorn"); err != nil {
 		return err
 	}
-	address, err := freeAddress()
+	address, err := program.FreeAddress(context.Background())
 	if err != nil {
 		return err
 	}
@@ -137,24 +139,17 @@ func (d *deployment) startProxies(temporal string) (database, address string, er
 
 func (d *deployment) migrate() error {
 	p := d.process("migrate", "migrate")
-	p.args = []string{"migrate", "up", "--no-temporal"}
-	if err := p.start(); err != nil {
-		return err
-	}
-	<-p.exited
-	if !p.cmd.ProcessState.Success() {
-		return fmt.Errorf("migrate: %s", p.tail())
-	}
-	return nil
+	p.Argv = append(p.Argv, "up", "--no-temporal")
+	return program.Run(context.Background(), p.Command)
 }
 
 func (d *deployment) startRoles(s shape) error {
-	var urls []string
-	for n := range s.apis {
-		address, err := freeAddress()
-		if err != nil {
-			return err
-		}
+	addresses, err := program.FreeAddresses(context.Background(), s.apis)
+	if err != nil {
+		return err
+	}
+	urls := make([]string, 0, s.apis)
+	for n, address := range addresses {
 		p := d.process("api", fmt.Sprintf("api%d", n+1), "POSTHORN_LISTEN="+address)
 		p.url = "http://" + address
 		d.apis, urls = append(d.apis, p), append(urls, p.url)
@@ -185,7 +180,7 @@ func (d *deployment) processes() []*process {
 // run starts a process and waits until it says that it runs.
 func (d *deployment) run(p *process, more ...string) error {
 	from := int64(0)
-	if info, err := os.Stat(p.log); err == nil {
+	if info, err := os.Stat(p.Log); err == nil {
 		from = info.Size()
 	}
 	if err := p.start(more...); err != nil {
@@ -196,17 +191,17 @@ func (d *deployment) run(p *process, more ...string) error {
 			return nil
 		}
 		select {
-		case <-p.exited:
-			return fmt.Errorf("%s ended before it ran: %s; the end of its log:\n%s", p.name, p.cmd.ProcessState, p.tail())
+		case <-p.Exited():
+			return fmt.Errorf("%s ended before it ran: %s; the end of its log:\n%s", p.Name, p.State(), p.Tail())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("%s does not run; the end of its log:\n%s", p.name, p.tail())
+	return fmt.Errorf("%s does not run; the end of its log:\n%s", p.Name, p.Tail())
 }
 
 // saysItRuns reads the log from a place on.
 func (p *process) saysItRuns(from int64) bool {
-	text, err := os.ReadFile(p.log)
+	text, err := os.ReadFile(p.Log)
 	if err != nil || int64(len(text)) < from {
 		return false
 	}
@@ -217,14 +212,14 @@ func (p *process) saysItRuns(from int64) bool {
 func (d *deployment) ready(t *testing.T) {
 	t.Helper()
 	for _, p := range d.processes() {
-		require.True(t, p.runs(), "%s does not run", p.name)
+		require.True(t, p.runs(), "%s does not run", p.Name)
 		if p.url == "" {
 			continue
 		}
 		require.Eventually(t, func() bool {
 			a, err := d.client.askAt(t.Context(), p.url, http.MethodGet, "/readyz", nil)
 			return err == nil && a.status == http.StatusOK
-		}, patience, 20*time.Millisecond, "%s is not ready", p.name)
+		}, patience, 20*time.Millisecond, "%s is not ready", p.Name)
 	}
 }
 

@@ -227,13 +227,13 @@ const moreDescriptors, moreThreads = 100, 40
 func (l *load) checkHeld(t *testing.T) {
 	t.Helper()
 	for _, p := range l.d.processes() {
-		before := l.before[p.name]
+		before := l.before[p.Name]
 		var now usage
 		require.Eventuallyf(t, func() bool {
 			var err error
 			now, err = p.usage()
 			return err == nil && now.descriptors <= before.descriptors+moreDescriptors && now.threads <= before.threads+moreThreads
-		}, patience, 100*time.Millisecond, "I6: %s held %+v, and holds %+v", p.name, before, &now)
+		}, patience, 100*time.Millisecond, "I6: %s held %+v, and holds %+v", p.Name, before, &now)
 	}
 }
 
@@ -244,7 +244,7 @@ func (l *load) checkLogs(t *testing.T) {
 		for _, never := range append([]string{canary, l.d.key}, l.secrets...) {
 			has, err := p.logHas(strings.TrimPrefix(never, "whsec_"))
 			require.NoError(t, err)
-			require.Falsef(t, has, "I7: the log of %s has a payload or a secret", p.name)
+			require.Falsef(t, has, "I7: the log of %s has a payload or a secret", p.Name)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (d *deployment) usages(t *testing.T) map[string]usage {
 	for _, p := range d.processes() {
 		used, err := p.usage()
 		require.NoError(t, err)
-		held[p.name] = used
+		held[p.Name] = used
 	}
 	return held
 }

@@ -5,107 +5,47 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
+
+	"github.com/posthorn/posthorn/internal/program"
 )
 
 // process is one of a deployment's: the program with a command and an environment, started anew after each end.
 type process struct {
 	// kind is api, worker, temporal or dev.
-	kind, name string
-	binary     string
-	args, env  []string
-	log        string
+	kind string
 	// url is the API's; "" = it has none.
 	url string
 
-	cmd    *exec.Cmd
-	exited chan struct{} // closed once the process has ended
-	// started is when it was spawned last.
-	started time.Time
+	// Command is what it is started as each time, Process its last start; nil = none yet.
+	program.Command
+	*program.Process
 }
 
 // start spawns the process; more is added to its environment, this once.
-func (p *process) start(more ...string) error {
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = log.Close() }()       // the process has it too
-	cmd := exec.Command(p.binary, p.args...) //nolint:noctx // ended by the tests
-	cmd.Stderr = log                         // not the standard output: there dev tells a person the operator key, on purpose
-	cmd.Env = append(append(cleanEnvironment(), p.env...), more...)
-	cmd.SysProcAttr = attributes()
-	p.started = time.Now()
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", p.name, err)
-	}
-	exited := make(chan struct{})
-	p.cmd, p.exited = cmd, exited
-	go func() {
-		_ = cmd.Wait() // how it ended is in ProcessState
-		close(exited)
-	}()
-	return nil
+func (p *process) start(more ...string) (err error) {
+	command := p.Command
+	command.Env = append(slices.Clone(command.Env), more...)
+	p.Process, err = program.Start(command)
+	return err
 }
 
-// cleanEnvironment is ours without what would configure Posthorn or its Temporal client.
-func cleanEnvironment() []string {
-	var kept []string
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "POSTHORN_") && !strings.HasPrefix(pair, "TEMPORAL_") {
-			kept = append(kept, pair)
-		}
-	}
-	return kept
-}
-
-// runs reports whether the process has not ended.
-func (p *process) runs() bool {
-	if p.cmd == nil {
-		return false
-	}
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
-}
-
-// signal sends a signal to a process that runs; it is an error if it does not: a fault that did not fire.
-func (p *process) signal(s syscall.Signal) error {
-	if !p.runs() {
-		return fmt.Errorf("%s does not run; the end of its log:\n%s", p.name, p.tail())
-	}
-	return p.cmd.Process.Signal(s)
-}
-
-// kill ends the process by SIGKILL.
-func (p *process) kill() error {
-	if err := p.signal(syscall.SIGKILL); err != nil {
-		return err
-	}
-	<-p.exited
-	return nil
-}
+// runs reports whether the process has been started and not ended.
+func (p *process) runs() bool { return p.Process != nil && p.Running() }
 
 // stop asks the process to end and returns how long that took; it has to end by itself, without an error.
 func (p *process) stop() (time.Duration, error) {
 	began := time.Now()
-	if err := p.signal(syscall.SIGTERM); err != nil {
-		return 0, err
+	if !p.runs() {
+		return 0, fmt.Errorf("%s does not run", p.Name)
 	}
-	select {
-	case <-p.exited:
-	case <-time.After(patience):
-		return patience, fmt.Errorf("%s did not stop within %s", p.name, patience)
+	if err := p.Stop(patience); err != nil {
+		return patience, err
 	}
-	if !p.cmd.ProcessState.Success() {
-		return time.Since(began), fmt.Errorf("%s ended with %s; the end of its log:\n%s", p.name, p.cmd.ProcessState, p.tail())
+	if !p.State().Success() {
+		return time.Since(began), fmt.Errorf("%s ended with %s; the end of its log:\n%s", p.Name, p.State(), p.Tail())
 	}
 	return time.Since(began), nil
 }
@@ -113,14 +53,14 @@ func (p *process) stop() (time.Duration, error) {
 // diesBySelf waits until a failpoint has ended the process.
 func (p *process) diesBySelf(within time.Duration) error {
 	select {
-	case <-p.exited:
+	case <-p.Exited():
 	case <-time.After(within):
-		return fmt.Errorf("the failpoint of %s did not fire within %s", p.name, within)
+		return fmt.Errorf("the failpoint of %s did not fire within %s", p.Name, within)
 	}
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	status, ok := p.State().Sys().(syscall.WaitStatus)
 	if !ok || !status.Signaled() || status.Signal() != syscall.SIGKILL {
 		return fmt.Errorf("%s ended with %s instead of by its failpoint; the end of its log:\n%s",
-			p.name, p.cmd.ProcessState, p.tail())
+			p.Name, p.State(), p.Tail())
 	}
 	return nil
 }
@@ -128,18 +68,8 @@ func (p *process) diesBySelf(within time.Duration) error {
 // end is for the clean-up: whatever state the process is in.
 func (p *process) end() {
 	if p.runs() {
-		_ = p.cmd.Process.Kill() // it may just have ended
-		<-p.exited
+		_ = p.Kill() // it may just have ended
 	}
-}
-
-// tail is the end of the process's log.
-func (p *process) tail() string {
-	text, err := os.ReadFile(p.log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-4000):])
 }
 
 // usage is what a process holds.
@@ -147,20 +77,19 @@ type usage struct{ descriptors, threads int }
 
 func (p *process) usage() (usage, error) {
 	if !p.runs() {
-		return usage{}, errors.New(p.name + " does not run")
+		return usage{}, errors.New(p.Name + " does not run")
 	}
-	folder := fmt.Sprintf("/proc/%d", p.cmd.Process.Pid)
-	open, err := os.ReadDir(filepath.Join(folder, "fd"))
+	descriptors, err := p.Descriptors()
 	if err != nil {
 		return usage{}, err
 	}
-	threads, err := os.ReadDir(filepath.Join(folder, "task"))
-	return usage{descriptors: len(open), threads: len(threads)}, err
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid()))
+	return usage{descriptors: descriptors, threads: len(threads)}, err
 }
 
 // logHas reports whether the process has ever logged the text.
 func (p *process) logHas(text string) (bool, error) {
-	log, err := os.ReadFile(p.log)
+	log, err := os.ReadFile(p.Log)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}

@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/program"
 )
 
 // proxy is a line between two processes that can be cut, held up or closed. No module that Posthorn has comes with one.
@@ -35,7 +38,7 @@ type proxy struct {
 type link struct{ client, server net.Conn }
 
 func newProxy(network, target string) (*proxy, error) {
-	address, err := freeAddress()
+	address, err := program.FreeAddress(context.Background())
 	if err != nil {
 		return nil, err
 	}

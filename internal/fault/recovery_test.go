@@ -37,7 +37,7 @@ func TestRecoveryAfterKillOfAnyProcess(t *testing.T) {
 	victims := map[string]func(t *testing.T) (*deployment, victim){
 		"embedded": func(t *testing.T) (*deployment, victim) {
 			d := embedded(t)
-			return d, victim{"dev", d.embedded.kill, func() error { return d.embedded.start() }}
+			return d, victim{"dev", func() error { return d.embedded.Kill() }, func() error { return d.embedded.start() }}
 		},
 	}
 	for _, kind := range []string{"api", "worker", "temporal", "postgres"} {
@@ -61,7 +61,7 @@ func (d *deployment) victim(kind string) victim {
 	if p == nil {
 		return victim{kind, d.postgres.Kill, d.postgres.Start}
 	}
-	return victim{kind, p.kill, func() error { return p.start() }}
+	return victim{kind, func() error { return p.Kill() }, func() error { return p.start() }}
 }
 
 // killAndMeasure kills a process with attempts in flight, starts it anew at once, and measures.

@@ -142,7 +142,7 @@ func (s *storm) publishSome(ctx context.Context, own *rand.Rand) error {
 func (s *storm) victims() []victim {
 	var list []victim
 	for _, p := range s.d.processes() {
-		list = append(list, victim{p.kind, p.kill, func() error { return s.d.run(p) }})
+		list = append(list, victim{p.kind, func() error { return p.Kill() }, func() error { return s.d.run(p) }})
 	}
 	if s.d.postgres != nil {
 		list = append(list, victim{"postgres", s.d.postgres.Kill, s.d.postgres.Start})
@@ -157,7 +157,7 @@ func (s *storm) rage(t *testing.T, kills int, every time.Duration) {
 	for n := 0; n < kills || s.total() < s.events; n++ {
 		next := time.Now().Add(every + time.Duration(s.dice.IntN(200)-100)*every/1000)
 		for _, p := range s.d.processes() {
-			require.True(t, p.runs(), "%s has ended by itself; the end of its log:\n%s", p.name, p.tail())
+			require.True(t, p.runs(), "%s has ended by itself; the end of its log:\n%s", p.Name, p.Tail())
 		}
 		v := victims[s.dice.IntN(len(victims))]
 		require.NoError(t, v.kill(), "the fault did not fire")

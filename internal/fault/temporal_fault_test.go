@@ -92,13 +92,13 @@ func TestF17_TemporalHistoryLost(t *testing.T) {
 	l.receiver.behaves(func(delivery, int) behaviour { return behaviour{status: 503} })
 	l.publisher.many(t, 0, events, 4, kind(0))
 	queue.publisher.many(t, 0, events, 1, kind(0))
-	require.NoError(t, d.temporal.kill())
+	require.NoError(t, d.temporal.Kill())
 	l.publisher.many(t, events, events, 4, kind(1))
 	require.NoError(t, os.RemoveAll(filepath.Join(d.dir, "temporal")))
 	require.NoError(t, d.run(d.temporal))
 	l.receiver.behaves(func(delivery, int) behaviour { return behaviour{status: 200} })
 	if !full() { // its worker finds out when it starts; one that goes on leaves it to the reconciler
-		require.NoError(t, d.workers[0].kill())
+		require.NoError(t, d.workers[0].Kill())
 		require.NoError(t, d.run(d.workers[0]))
 	}
 	took := l.receiver.awaitDelivered(t, 3*events, patience)

@@ -13,7 +13,7 @@ func TestF15_TemporalRestarted(t *testing.T) {
 	l := newLoad(t, d, loadOf{})
 	l.receiver.behaves(flaky(dice(t)))
 	l.publisher.many(t, 0, events, 8, kind(0))
-	require.NoError(t, d.temporal.kill())
+	require.NoError(t, d.temporal.Kill())
 	l.publisher.many(t, events, events, 8, kind(0))
 	require.Zero(t, l.publisher.unsure, "publishing needs no Temporal")
 	require.Less(t, l.publisher.slowest, 5*time.Second)

@@ -105,7 +105,7 @@ func TestF06_EveryWorkerKilledUnderLoad(t *testing.T) {
 	l.receiver.behaves(flaky(dice(t)))
 	l.publisher.many(t, 0, 50, 8, kind(0))
 	for _, worker := range d.workers {
-		require.NoError(t, worker.kill())
+		require.NoError(t, worker.Kill())
 	}
 	down := time.Now()
 	n := 50
@@ -129,14 +129,14 @@ func TestF09_AStoppedWorkerReturns(t *testing.T) {
 	published, err := l.publisher.publish(t.Context(), 0, kind(0))
 	require.NoError(t, err)
 	l.receiver.awaitHeld(t, 1)
-	require.NoError(t, zombie.signal(syscall.SIGSTOP))
+	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
 	require.NoError(t, d.run(heir))
 	stopped := time.Now()
 	l.receiver.awaitDelivered(t, 1, patience)
 	l.ended(t)
 	<-time.After(outageOf(time.Minute) - time.Since(stopped))
 	l.receiver.release() // the zombie's own request is answered 200 at last
-	require.NoError(t, zombie.signal(syscall.SIGCONT))
+	require.NoError(t, zombie.Signal(syscall.SIGCONT))
 	require.Eventually(t, func() bool {
 		has, err := zombie.logHas("kept=false")
 		return err == nil && has

@@ -34,10 +34,10 @@ func TestF04_KilledWhileTheReceiverHoldsTheRequest(t *testing.T) {
 		require.NoError(t, err)
 		l.receiver.awaitHeld(t, 1)
 		<-time.After(1100 * time.Millisecond) // the next attempt's time stamp differs
-		require.NoError(t, sender.kill())
+		require.NoError(t, sender.Kill())
 		require.NoError(t, d.run(heir))
 		l.receiver.awaitDelivered(t, 1, patience)
-		took := time.Since(heir.started)
+		took := time.Since(heir.Started)
 		d.mend(t)
 
 		f := l.check(t)
