@@ -31,6 +31,6 @@ func (s *Store) AuditEntries(ctx context.Context, f models.AuditFilter, p Page) 
 	if f.Action != "" {
 		query = query.Where("action = ?", f.Action)
 	}
-	query = window(query, f.After, f.Before)
+	query = between(query, "created_at", f.After, f.Before)
 	return page(query, "id", p.After, p.Limit, func(e *models.AuditEntry) string { return e.ID })
 }

@@ -62,23 +62,31 @@ func (s *Store) Events(ctx context.Context, f models.EventFilter, p Page) ([]mod
 	if f.EntityID != "" {
 		query = query.Where("entity_id = ?", f.EntityID)
 	}
-	query = window(query, f.After, f.Before)
+	query = between(query, "created_at", f.After, f.Before)
 	if f.Undelivered {
 		query = query.Where("(EXISTS (SELECT 1 FROM invocations WHERE event_id = events.id AND status <> 'succeeded')" +
 			" OR NOT EXISTS (SELECT 1 FROM invocations WHERE event_id = events.id))")
 	}
-	before, err := strconv.ParseInt(p.After, 10, 64)
-	if p.After != "" && err != nil {
-		return nil, "", models.Errorf(models.CodeMalformed, "bad cursor")
-	}
-	rows, next, err := page(query, "seq", before, p.Limit,
-		func(e *models.Event) string { return strconv.FormatInt(e.Seq, 10) })
+	rows, next, err := eventPage(query, !f.After.IsZero() || !f.Before.IsZero(), p)
 	for i := range rows {
 		if f.WithPayload && rows[i].Payload == nil { // SQLite's driver gives no bytes as nil
 			rows[i].Payload = []byte{}
 		}
 	}
 	return rows, next, err
+}
+
+// eventPage reads them in the order of their acceptance, or of the time that bounds them.
+func eventPage(query *gorm.DB, byTime bool, p Page) ([]models.Event, string, error) {
+	if byTime {
+		return pageByTime(query, "events", "seq", p.After, p.Limit,
+			func(e *models.Event) (time.Time, string) { return e.CreatedAt, strconv.FormatInt(e.Seq, 10) })
+	}
+	before, err := strconv.ParseInt(p.After, 10, 64)
+	if p.After != "" && err != nil {
+		return nil, "", errBadCursor()
+	}
+	return page(query, "seq", before, p.Limit, func(e *models.Event) string { return strconv.FormatInt(e.Seq, 10) })
 }
 
 // EventInvocations lists the invocations that an event led to, oldest first.
@@ -118,13 +126,13 @@ func (s *Store) CancelEvent(ctx context.Context, id string) error {
 	})
 }
 
-// window keeps what was created at or after after and before before; zero times do not narrow.
-func window(query *gorm.DB, after, before time.Time) *gorm.DB {
+// between keeps what has a time from after on and before before; zero times do not narrow.
+func between(query *gorm.DB, column string, after, before time.Time) *gorm.DB {
 	if !after.IsZero() {
-		query = query.Where("created_at >= ?", micros(after))
+		query = query.Where(column+" >= ?", micros(after))
 	}
 	if !before.IsZero() {
-		query = query.Where("created_at < ?", micros(before))
+		query = query.Where(column+" < ?", micros(before))
 	}
 	return query
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -38,10 +39,15 @@ func (s *Store) Invocation(ctx context.Context, id string) (*InvocationView, err
 // Invocations lists an application's invocations, newest first.
 func (s *Store) Invocations(ctx context.Context, f models.InvocationFilter, p Page) ([]InvocationView, string, error) {
 	query := matching(s.read(ctx).Select(invocationColumns), f)
+	if !f.After.IsZero() || !f.Before.IsZero() {
+		query = between(query, "invocations.created_at", f.After, f.Before)
+		return pageByTime(query, "invocations", "id", p.After, p.Limit,
+			func(v *InvocationView) (time.Time, string) { return v.CreatedAt, v.ID })
+	}
 	return page(query, "invocations.id", p.After, p.Limit, func(v *InvocationView) string { return v.ID })
 }
 
-// matching narrows a query to the invocations that the filter names.
+// matching narrows a query to the invocations that the filter names, whenever they were accepted.
 func matching(query *gorm.DB, f models.InvocationFilter) *gorm.DB {
 	query = query.Table("invocations").Joins(joinSubscription).Where("invocations.application_id = ?", f.ApplicationID)
 	for column, value := range map[string]string{
@@ -82,12 +88,6 @@ func matching(query *gorm.DB, f models.InvocationFilter) *gorm.DB {
 	}
 	if f.WithoutTests {
 		query = query.Where("event_id IS NOT NULL")
-	}
-	if !f.After.IsZero() {
-		query = query.Where("invocations.created_at >= ?", micros(f.After))
-	}
-	if !f.Before.IsZero() {
-		query = query.Where("invocations.created_at < ?", micros(f.Before))
 	}
 	return query
 }

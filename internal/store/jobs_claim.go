@@ -60,7 +60,7 @@ func (s *Store) nextMatching(ctx context.Context, id string) (*matches, error) {
 	if drawn(&job) || job.State.Ended() || job.State == models.JobPaused {
 		return next, nil
 	}
-	query := matching(db.Select("invocations.id", "invocations.workflow_id"), *job.Filter).
+	query := meant(db.Select("invocations.id", "invocations.workflow_id"), &job).
 		Where("invocations.id <= ?", *job.Through)
 	if job.Reached != nil {
 		query = query.Where("invocations.id > ?", *job.Reached)

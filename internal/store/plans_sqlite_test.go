@@ -50,7 +50,7 @@ func sqlitePlan(t *testing.T, pool *sql.DB, s statement) (steps []string) {
 var scans = regexp.MustCompile(`^SCAN (\w+|\()`)
 
 // walks is a step that goes through all that an application, or a subscription, ever had.
-var walks = regexp.MustCompile(`USING (COVERING )?INDEX (events|invocations)_by_(application|subscription) \((application|subscription)_id=\?\)$`)
+var walks = regexp.MustCompile(`USING (COVERING )?INDEX (events|invocations)_by_(application|subscription|time) \((application|subscription)_id=\?\)$`)
 
 // rarer is a condition that few of those may meet, so that looking for them would be walking through all.
 var rarer = regexp.MustCompile(`(event_id|entity_id|event_type|\btype|status) (= \?|IN )`)

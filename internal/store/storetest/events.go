@@ -75,6 +75,30 @@ func events(t *testing.T, w *world) {
 		require.Len(t, pages(t, 7, list, id, func() {}), 25+4)
 	})
 
+	t.Run("come newest first where a time bounds them, also those of one moment", func(t *testing.T) {
+		app := w.application(t)
+		f := models.EventFilter{ApplicationID: app.ID}
+		var ids []string
+		for i := range 20 {
+			switch i {
+			case 4:
+				f.After = w.now()
+			case 16:
+				f.Before = w.now()
+			}
+			a := w.draft(t, app, nil)
+			w.accept(t, app, a)
+			ids = append(ids, a.Event.ID)
+			if i%4 == 3 {
+				w.clock.Advance(time.Minute)
+			}
+		}
+		list := func(p store.Page) ([]models.Event, string, error) { return w.Events(t.Context(), f, p) }
+		id := func(e *models.Event) string { return e.ID }
+		newer := func() { w.accept(t, app, w.draft(t, app, nil)) }
+		require.Equal(t, reversed(ids[4:16]), pages(t, 3, list, id, newer))
+	})
+
 	t.Run("refuse a cursor of another kind", func(t *testing.T) {
 		_, _, err := w.Events(t.Context(), models.EventFilter{ApplicationID: models.NewID()},
 			store.Page{Limit: 5, After: models.NewID()})

@@ -36,6 +36,27 @@ func invocations(t *testing.T, w *world) {
 		require.Equal(t, reversed(ids), pages(t, 5, list, id, func() { w.fire(t, app, sub) }))
 	})
 
+	t.Run("come newest first where a time bounds them, also those of one moment", func(t *testing.T) {
+		app := w.application(t)
+		sub := w.subscription(t, app)
+		w.fireMany(t, 3, app, sub)
+		w.clock.Advance(time.Minute)
+		from := w.now()
+		var ids []string
+		for range 4 {
+			ids = append(ids, w.fireMany(t, 4, app, sub)...)
+			w.clock.Advance(time.Minute)
+		}
+		f := models.InvocationFilter{ApplicationID: app.ID, After: from, Before: w.now()}
+		list := func(p store.Page) ([]models.InvocationView, string, error) { return w.Invocations(t.Context(), f, p) }
+		id := func(v *models.InvocationView) string { return v.ID }
+		require.Equal(t, reversed(ids), pages(t, 3, list, id, func() { w.fire(t, app, sub) }))
+		for _, cursor := range []string{"1", "x/" + ids[0], "1/"} {
+			_, _, err := list(store.Page{Limit: 5, After: cursor})
+			require.Equal(t, models.CodeMalformed, models.ErrorCode(err), cursor)
+		}
+	})
+
 	t.Run("are filtered", func(t *testing.T) {
 		app := w.application(t)
 		subs := []*models.Subscription{w.subscription(t, app), w.subscription(t, app)}
@@ -51,12 +72,18 @@ func invocations(t *testing.T, w *world) {
 			filter models.InvocationFilter
 			want   []string
 		}{
-			"subscription": {models.InvocationFilter{SubscriptionID: subs[1].ID}, []string{of(2, 1), of(1, 1), of(0, 1)}},
-			"event":        {models.InvocationFilter{EventID: drafts[1].Event.ID}, []string{of(1, 1), of(1, 0)}},
-			"type":         {models.InvocationFilter{EventType: "type-0002"}, []string{of(2, 1), of(2, 0)}},
-			"entity":       {models.InvocationFilter{EntityID: "y"}, []string{of(1, 1), of(1, 0)}},
-			"from":         {models.InvocationFilter{After: start.Add(2 * time.Minute)}, []string{of(2, 1), of(2, 0)}},
-			"until":        {models.InvocationFilter{Before: start.Add(time.Minute)}, []string{of(0, 1), of(0, 0)}},
+			"subscription":       {models.InvocationFilter{SubscriptionID: subs[1].ID}, []string{of(2, 1), of(1, 1), of(0, 1)}},
+			"event":              {models.InvocationFilter{EventID: drafts[1].Event.ID}, []string{of(1, 1), of(1, 0)}},
+			"type":               {models.InvocationFilter{EventType: "type-0002"}, []string{of(2, 1), of(2, 0)}},
+			"entity":             {models.InvocationFilter{EntityID: "y"}, []string{of(1, 1), of(1, 0)}},
+			"from":               {models.InvocationFilter{After: start.Add(2 * time.Minute)}, []string{of(2, 1), of(2, 0)}},
+			"until":              {models.InvocationFilter{Before: start.Add(time.Minute)}, []string{of(0, 1), of(0, 0)}},
+			"subscription, from": {models.InvocationFilter{SubscriptionID: subs[1].ID, After: start.Add(time.Minute)}, []string{of(2, 1), of(1, 1)}},
+			"type, until":        {models.InvocationFilter{EventType: "type-0000", Before: start.Add(time.Hour)}, []string{of(0, 1), of(0, 0)}},
+			"status, between": {models.InvocationFilter{
+				Status: models.StatusPending, After: start.Add(time.Minute), Before: start.Add(2 * time.Minute),
+			}, []string{of(1, 1), of(1, 0)}},
+			"taken, from": {models.InvocationFilter{Receipt: models.ReceiptTaken, After: start}, []string{}},
 			"all of it": {models.InvocationFilter{
 				SubscriptionID: subs[0].ID, EventID: drafts[2].Event.ID, EventType: "type-0002", EntityID: "x",
 				Status: models.StatusPending, After: start, Before: start.Add(time.Hour),
