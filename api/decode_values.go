@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/posthorn/posthorn/models"
 )
 
 // maxElements bounds a list that has no bound of its own.
@@ -60,7 +62,7 @@ func (d *decoder) text(text []byte, place string, target encoding.TextUnmarshale
 
 func (d *decoder) time(text []byte, place string, target *time.Time) {
 	s, _ := unquote(text)
-	at, err := time.Parse(time.RFC3339Nano, s)
+	at, err := models.ParseTime(s)
 	if err != nil {
 		d.fault(place, "must be an RFC 3339 time such as 2026-11-21T19:17:00Z")
 	}

@@ -54,7 +54,7 @@ func readMessageQuery(query url.Values) (eventTypeID int64, f models.InvocationF
 	}
 	if text := query.Get("before"); text != "" {
 		// A + that is not percent-encoded reads as a blank, which RFC 3339 has none of.
-		if err := f.Before.UnmarshalText([]byte(strings.ReplaceAll(text, " ", "+"))); err != nil {
+		if f.Before, err = models.ParseTime(strings.ReplaceAll(text, " ", "+")); err != nil {
 			faults.Add("before", "must be a time as in RFC 3339")
 		}
 	}

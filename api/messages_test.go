@@ -112,6 +112,7 @@ func TestBadMessageQueriesAre400(t *testing.T) {
 		"eventTypeId=99999999999999999999":                "eventTypeId",
 		"eventTypeId=1796&eventTypeId=1797":               "eventTypeId",
 		"eventTypeId=1796&before=yesterday":               "before",
+		"eventTypeId=1796&before=2014-06-18T14:20:30,5Z":  "before",
 		"eventTypeId=1796&before=2014-06-18":              "before",
 		"eventTypeId=1796&before=2014-06-18 14:20:30Z":    "before",
 		"eventTypeId=1796&before=2014-06-18T14:20:30":     "before",

@@ -6,7 +6,7 @@ import "github.com/posthorn/posthorn/models"
 type profileForm struct {
 	Name                 string                  `json:"name" example:"standard"`
 	Envelope             []models.EnvelopeMember `json:"envelope" doc:"The body's members in order; empty = the body is the payload itself."`
-	Time                 models.TimeForm         `json:"time" enum:"rfc3339_ms,unix_seconds,as_given"`
+	Time                 models.TimeForm         `json:"time" enum:"rfc3339_ms,unix_seconds,unix_ms,as_given"`
 	Wire                 wireForm                `json:"wire"`
 	TypesPerSubscription typesForm               `json:"types_per_subscription"`
 	Versions             versionsForm            `json:"versions"`

@@ -132,6 +132,8 @@ func TestBadEventsAreRefusedAndNotStored(t *testing.T) {
 		"sequence a fraction":  {`{"type":"t","payload":1,"sequence":5.5}`, 422, models.CodeValidation, "sequence"},
 		"sequence too big":     {`{"type":"t","payload":1,"sequence":9223372036854775808}`, 422, models.CodeValidation, "sequence"},
 		"occurred_at":          {`{"type":"t","payload":1,"occurred_at":"yesterday"}`, 422, models.CodeValidation, "occurred_at"},
+		"occurred_at's comma":  {`{"type":"t","payload":1,"occurred_at":"2014-06-18T14:20:30,45+03:00"}`, 422, models.CodeValidation, "occurred_at"},
+		"occurred_at's hour":   {`{"type":"t","payload":1,"occurred_at":"2014-06-18T4:20:30Z"}`, 422, models.CodeValidation, "occurred_at"},
 		"not_before":           {`{"type":"t","payload":1,"not_before":7}`, 422, models.CodeValidation, "not_before"},
 		"empty idempotency":    {`{"type":"t","payload":1,"idempotency_key":""}`, 422, models.CodeValidation, "idempotency_key"},
 		"endless idempotency":  {`{"type":"t","payload":1,"idempotency_key":"` + strings.Repeat("k", 300) + `"}`, 422, models.CodeValidation, "idempotency_key"},

@@ -62,6 +62,7 @@ type TimeForm string
 const (
 	TimeRFC3339Millis TimeForm = "rfc3339_ms"   // UTC, three fraction digits, Z
 	TimeUnixSeconds   TimeForm = "unix_seconds" // integer
+	TimeUnixMillis    TimeForm = "unix_ms"      // integer
 	TimeAsGiven       TimeForm = "as_given"     // the publisher's text, offset and digits kept
 )
 

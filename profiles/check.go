@@ -60,7 +60,7 @@ func (f *form) checkIdentity(faults *models.Faults) {
 }
 
 func (f *form) checkEnvelope(faults *models.Faults) {
-	oneOf(faults, "time", f.Time, models.TimeRFC3339Millis, models.TimeUnixSeconds, models.TimeAsGiven)
+	oneOf(faults, "time", f.Time, models.TimeRFC3339Millis, models.TimeUnixSeconds, models.TimeUnixMillis, models.TimeAsGiven)
 	if len(f.Envelope) > maxEnvelope {
 		faults.Add("envelope", "must not list more than %d members", maxEnvelope)
 	}

@@ -85,6 +85,18 @@ func TestBRI12_TheEnvelopeIsContentTimestampAndType(t *testing.T) {
 	})
 }
 
+// Bridge's own events came in milliseconds when they were looked at, its documented sample has seconds.
+func TestBRI12_TheTimestampMayBeInMilliseconds(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		receiver := newSink(w.t)
+		app := w.application("bridge", `{"time":"unix_ms"}`)
+		w.webhook(app, receiver.URL, nil)
+		w.publish(app, `{"type":"item.created","occurred_at":"2021-01-26T18:23:09.987+01:00","payload":1}`)
+		require.Equal(w.t, `{"content":1,"timestamp":1611681789987,"type":"item.created"}`, string(receiver.await(1)[0].body))
+	})
+}
+
 func TestBRI12_AnyJSONValueIsContent(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {

@@ -115,10 +115,14 @@ func (f Facts) time() ([]byte, error) {
 		}
 		at = given.UTC()
 	}
-	if f.Spec.Time == models.TimeUnixSeconds {
+	switch f.Spec.Time {
+	case models.TimeUnixSeconds:
 		return strconv.AppendInt(nil, at.Unix(), 10), nil
+	case models.TimeUnixMillis:
+		return strconv.AppendInt(nil, at.UnixMilli(), 10), nil
+	default:
+		return quote(at.Format(millis)), nil
 	}
-	return quote(at.Format(millis)), nil
 }
 
 // quote writes s as a JSON string and leaves <, > and & as they are.

@@ -90,6 +90,9 @@ func TestTimeForms(t *testing.T) {
 		{models.TimeRFC3339Millis, "2014-06-18T14:20:30.999999Z", `"2014-06-18T14:20:30.999Z"`},
 		{models.TimeUnixSeconds, "2014-06-18T14:20:30.99+03:00", `1403090430`},
 		{models.TimeUnixSeconds, "1969-12-31T23:59:59.5Z", `-1`},
+		{models.TimeUnixMillis, "2014-06-18T14:20:30.9999+03:00", `1403090430999`},
+		{models.TimeUnixMillis, "1969-12-31T23:59:59.5Z", `-500`},
+		{models.TimeUnixMillis, "", `1795288620123`},
 		{models.TimeAsGiven, "2014-06-18T14:20:30.45+03:00", `"2014-06-18T14:20:30.45+03:00"`},
 		{models.TimeAsGiven, "", `"2026-11-21T19:17:00.123Z"`},
 	}

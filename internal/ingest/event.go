@@ -84,14 +84,14 @@ func entityOf(e *models.Event) string {
 func checkTimes(e *models.Event, pub *Publication, now time.Time) error {
 	var f models.Faults
 	if pub.OccurredAt != "" {
-		if _, err := time.Parse(time.RFC3339Nano, pub.OccurredAt); err != nil {
+		if _, err := models.ParseTime(pub.OccurredAt); err != nil {
 			f.Add("occurred_at", "is not an RFC 3339 time")
 		}
 	}
 	if pub.NotBefore == "" {
 		return f.Err()
 	}
-	at, err := time.Parse(time.RFC3339Nano, pub.NotBefore)
+	at, err := models.ParseTime(pub.NotBefore)
 	switch {
 	case err != nil:
 		f.Add("not_before", "is not an RFC 3339 time")

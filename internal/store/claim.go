@@ -200,6 +200,9 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 			return err
 		}
 		gates[i].Claim = claim
+		if err := r.aim(c); err != nil {
+			return err
+		}
 		ids = append(ids, c.ID)
 	}
 	redelivery := granted[ids[0]].ClaimRedelivery // a round for a redelivery has one candidate
@@ -209,6 +212,15 @@ func (r *round) grant(gates []models.Gate, granted map[string]*candidate) error 
 	noteToken(r.tx, r.token)
 	failpoint.Hit("claim-stored")
 	return err
+}
+
+// aim records the URL of an attempt before it is made, where it is another than the last one's: if its process does not
+// survive it, the log is to say where it went.
+func (r *round) aim(c *candidate) error {
+	if c.URL == c.SubURL {
+		return nil
+	}
+	return r.tx.Exec("UPDATE invocations SET url = ? WHERE id = ?", c.SubURL, c.ID).Error
 }
 
 func (r *round) claimOf(c *candidate) (*models.Claim, error) {

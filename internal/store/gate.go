@@ -61,6 +61,10 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 		return err
 	}
 	c.Spec = spec
+	if r.expired(c) {
+		gate.Verdict, gate.Status, gate.Released = models.VerdictClosed, models.StatusFailed, true
+		return r.expire(c)
+	}
 	place, err := r.overLimit(c)
 	if err == nil && place.IsZero() && !r.admit(c) {
 		place, err = r.lastPlace(c)
@@ -76,6 +80,28 @@ func (r *round) decideDue(c *candidate, gate *models.Gate) error {
 	return r.drain(c)
 }
 
+// expiryGrace is how late a retry may be that was due at the very end of its policy's max_age: a receiver may postpone
+// one to that moment, and a claim takes its time.
+const expiryGrace = time.Minute
+
+// expired reports whether the policy's max_age has passed while a retry waited: for its subscription to be enabled, in
+// line, or for us to run again.
+func (r *round) expired(c *candidate) bool {
+	limit := c.Spec.Retry.MaxAge.Std()
+	return limit > 0 && c.FirstAttemptAt != nil && r.now.Sub(*c.FirstAttemptAt) > limit+expiryGrace
+}
+
+// expire ends an invocation as its last failed attempt would have, and releases the next of its queue.
+func (r *round) expire(c *candidate) error {
+	err := r.tx.Exec("UPDATE invocations SET status = ?, updated_at = ?, next_attempt_at = NULL, dispatch_after = NULL,"+
+		" parked = ? WHERE id = ?", models.StatusFailed, micros(r.now), false, c.ID).Error
+	if err != nil || c.OrderingKey == nil {
+		return err
+	}
+	_, err = r.store.release(r.tx, r.keys[*c.OrderingKey], c.ID, "")
+	return err
+}
+
 // decideCommand is decideRedelivery for a command that was read before its invocation was locked.
 func (r *round) decideCommand(id string) (models.Gate, error) {
 	if len(r.candidates) == 0 {
@@ -88,12 +114,13 @@ func (r *round) decideCommand(id string) (models.Gate, error) {
 	return r.decideRedelivery(&r.candidates[0], &command)
 }
 
-// decideRedelivery is the gate for a redelivery: only a deleted subscription, another attempt in flight, or a newer
-// event that was delivered, is in its way; and for a moment, that this process can carry no more of its subscription.
+// decideRedelivery is the gate for a redelivery: only a deleted subscription, a URL that has not proven itself, another
+// attempt in flight, or a newer event that was delivered, is in its way; and for a moment, that this process can carry no
+// more of its subscription.
 func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.Gate, error) {
 	gate := gateOf(c)
 	late := r.overtaken(c) && (c.Status.Open() || c.Status == models.StatusAbandoned)
-	if command.SettledAt != nil || c.SubDeletedAt != nil || late && !command.Forced {
+	if command.SettledAt != nil || c.SubDeletedAt != nil || !c.SubVerified || late && !command.Forced {
 		gate.Verdict = models.VerdictClosed
 		return gate, r.store.settleCommand(r.tx, command.ID, r.now)
 	}

@@ -45,6 +45,16 @@ func interrupted(t *testing.T, w *world) {
 		require.Equal(t, []any{2, 1, models.StatusRetrying}, []any{row.Attempts, row.PolicyAttempts, row.Status})
 	})
 
+	t.Run("names the URL that the lost request went to", func(t *testing.T) {
+		_, sub, id := w.fired(t)
+		w.update(t, sub, func(s *models.Subscription) { s.URL = "https://new.example/" })
+		w.claim(t, w.worker(t), id)
+		w.update(t, sub, func(s *models.Subscription) { s.URL = "https://newer.example/" })
+		w.clock.Advance(store.Lease)
+		w.claim(t, w.worker(t), id)
+		require.Equal(t, "https://new.example/", w.attempts(t, id)[0].URL)
+	})
+
 	t.Run("refuses what the dead owner says afterwards", func(t *testing.T) {
 		_, _, id := w.fired(t)
 		dead := w.worker(t)

@@ -76,6 +76,15 @@ func redelivery(t *testing.T, w *world) {
 		require.Zero(t, w.count(t, "SELECT count(*) FROM commands WHERE settled_at IS NULL AND id = ?", command))
 	})
 
+	t.Run("goes to no URL that has not proven itself", func(t *testing.T) {
+		_, sub, id := w.fired(t)
+		command, err := w.Redeliver(t.Context(), id, false)
+		require.NoError(t, err)
+		w.update(t, sub, func(s *models.Subscription) { s.URL, s.Verified = "https://elsewhere.example/", false })
+		require.Equal(t, models.VerdictClosed, w.askRedelivery(t, w.worker(t), command).Verdict)
+		require.Zero(t, w.count(t, "SELECT count(*) FROM commands WHERE settled_at IS NULL AND id = ?", command))
+	})
+
 	t.Run("takes no dispatch away", func(t *testing.T) {
 		_, _, id := w.fired(t)
 		before := w.invocation(t, id)

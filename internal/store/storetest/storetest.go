@@ -81,6 +81,7 @@ func databases() map[string][]group {
 			{"any", gate},
 			{"interrupted attempt", interrupted},
 			{"paused subscription", paused},
+			{"expired policy", expired},
 			{"deleted subscription", deleted},
 		},
 		"limits": {
