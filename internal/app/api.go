@@ -77,8 +77,28 @@ func (a *App) serve(ctx context.Context, name, address, setting string, handler 
 			a.logger.Error("HTTP ended", "server", name, "error", err)
 		}
 	}()
-	a.onStop(name, server.Shutdown)
+	a.onStop(name, func(ctx context.Context) error { return shutDown(ctx, server, a.requestsEnd()) })
 	return "http://" + listener.Addr().String(), nil
+}
+
+// requestsEnd is how long requests get to finish when the process stops: as long as one may work; less where attempts in
+// flight are to end as well, after them, for a client that reads slowly must not take their time.
+func (a *App) requestsEnd() time.Duration {
+	if a.roles.Worker {
+		return 10 * time.Second
+	}
+	return 25 * time.Second
+}
+
+// shutDown ends a server, and the connections that have not ended by themselves after so long.
+func shutDown(ctx context.Context, server *http.Server, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return server.Close()
+	}
+	return err
 }
 
 func (a *App) metricsHandler() http.Handler {

@@ -64,6 +64,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.background(ctx, "renewal of the lease", a.renew)
 	a.onStop("attempts in flight", acts.Drain)
 
+	a.wake, a.local = d.Wake, d            // before anything asks for them
 	sdkworker.SetBinaryChecksum(a.version) // else the SDK reads the whole binary to make one: 0.4 s at every start
 	w := worker.New(a.temporal.client, acts, worker.Options{StopTimeout: workerStopTimeout, Tracer: a.tracer})
 	if err := w.Start(); err != nil {
@@ -76,7 +77,6 @@ func (a *App) startWorker(ctx context.Context) error {
 }
 
 func (a *App) startDispatcher(ctx context.Context, d *dispatch.Dispatcher) {
-	a.wake, a.local = d.Wake, d
 	a.background(ctx, "dispatcher", d.Run)
 	a.background(ctx, "listener", func(ctx context.Context) { a.store.Listen(ctx, d.Wake) })
 }

@@ -18,7 +18,7 @@ import (
 type Store interface {
 	TakeDispatches(ctx context.Context, limit int) ([]models.Dispatch, error)
 	MarkDispatched(ctx context.Context, lease time.Time, ids []string) error
-	MoveDispatches(ctx context.Context, workflows map[string][]string) error
+	MoveDispatches(ctx context.Context, workflows map[string][]models.Dispatch) (moved []string, err error)
 	TakeCommands(ctx context.Context, limit int) ([]models.Command, error)
 	MarkCommand(ctx context.Context, c models.Command) error
 	TakeJobs(ctx context.Context, limit int) ([]models.JobDispatch, error)
@@ -137,43 +137,35 @@ func (d *Dispatcher) nudge() {
 
 // Run dispatches until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) {
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	reconcile := time.NewTicker(reconcileEvery)
-	defer reconcile.Stop()
-	heal := time.NewTicker(healEvery)
-	defer heal.Stop()
+	chores := d.chores(time.Now())
+	due := time.NewTimer(time.Until(chores.next()))
+	defer due.Stop()
 	line := time.NewTimer(lineEvery)
 	line.Stop() // until there is one
 	defer line.Stop()
 	d.Wake()
 	for {
-		d.drain(ctx)
+		d.drain(ctx, chores)
 		if d.lined {
 			d.lined = false
 			line.Reset(lineEvery)
 		}
+		due.Reset(time.Until(chores.next()))
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.wake:
 		case <-line.C:
 			d.Wake()
-		case <-poll.C:
-			d.Wake()
-			d.markOffered(ctx)
-			d.erasures(ctx)
-		case <-reconcile.C:
-			d.reconcile(ctx)
-		case <-heal.C:
-			d.heal(ctx)
+		case <-due.C:
 		}
 	}
 }
 
-// drain dispatches until nothing is due, or the Temporal server takes nothing.
-func (d *Dispatcher) drain(ctx context.Context) {
+// drain dispatches until nothing is due, or the Temporal server takes nothing. Where rows keep coming it goes on and on.
+func (d *Dispatcher) drain(ctx context.Context, chores chores) {
 	for ctx.Err() == nil {
+		chores.doDue(ctx, time.Now())
 		d.startOffered(ctx)
 		if !d.mayLook() {
 			return

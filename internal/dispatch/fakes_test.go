@@ -43,12 +43,14 @@ type world struct {
 	// delay is how long Temporal takes for a start.
 	delay time.Duration
 
-	takings     []time.Duration
-	heals       []time.Duration
-	started     []start
-	signalled   []signal
-	marked      []string
+	takings   []time.Duration
+	heals     []time.Duration
+	started   []start
+	signalled []signal
+	marked    []string
+	// moved are rows by their new workflows; taken are those that another dispatcher has by then.
 	moved       map[string][]string
+	taken       []string
 	moveErr     error
 	markedCmds  []string
 	markedJobs  []string
@@ -115,11 +117,20 @@ func alreadyStarted() error {
 	return serviceerror.NewWorkflowExecutionAlreadyStarted("already started", "", "")
 }
 
-func (w *world) MoveDispatches(_ context.Context, moved map[string][]string) error {
+func (w *world) MoveDispatches(_ context.Context, workflows map[string][]models.Dispatch) (moved []string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.moved = moved
-	return w.moveErr
+	w.moved = map[string][]string{}
+	for workflow, rows := range workflows {
+		for _, row := range rows {
+			if slices.Contains(w.taken, row.InvocationID) {
+				continue
+			}
+			moved = append(moved, row.InvocationID)
+			w.moved[workflow] = append(w.moved[workflow], row.InvocationID)
+		}
+	}
+	return moved, w.moveErr
 }
 
 func (w *world) TakeDispatches(_ context.Context, limit int) ([]models.Dispatch, error) {

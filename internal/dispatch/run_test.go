@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,28 @@ func TestReconcilerBringsUpOverdueRowsEveryTenSeconds(t *testing.T) {
 
 		require.Equal(t, 2, w.reconciled)
 		require.ElementsMatch(t, []string{"i1", "i2"}, w.marked)
+	})
+}
+
+func TestOverdueRowsAreBroughtUpAlsoWhileOthersKeepComing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		w.delay = 20 * time.Millisecond
+		w.overdue = []models.Dispatch{overdue(row("late", "late"), 1)}
+		var publisher sync.WaitGroup
+		publisher.Go(func() {
+			for n := range 5500 {
+				w.bring(row(fmt.Sprint("e", n), fmt.Sprint("i", n)))
+				w.Wake()
+				<-time.After(2 * time.Millisecond)
+			}
+		})
+
+		w.run(t, 10*time.Second+10*moment)
+
+		require.Equal(t, 1, w.reconciled)
+		publisher.Wait()
 	})
 }
 

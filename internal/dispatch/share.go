@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/posthorn/posthorn/models"
 	"github.com/posthorn/posthorn/workflows"
@@ -14,7 +15,7 @@ func startsAtOnce() int { return runtime.GOMAXPROCS(0) }
 
 // share puts the events of an application into common workflows where more of them wait than can be started at once: up
 // to EventsPerWorkflow each, and InvocationsPerWorkflow invocations. The rows are told their new workflow first, so that
-// commands reach it; where that fails, everybody keeps their own.
+// commands reach it; where that fails, everybody keeps their own. Rows that another dispatcher has by now are left to it.
 func (d *Dispatcher) share(ctx context.Context, groups []group) []group {
 	if d.eventsPerWorkflow <= 1 || len(groups) <= startsAtOnce() {
 		return groups
@@ -23,15 +24,22 @@ func (d *Dispatcher) share(ctx context.Context, groups []group) []group {
 	if len(shared) == 0 {
 		return groups
 	}
-	moved := make(map[string][]string, len(shared))
+	moves := make(map[string][]models.Dispatch, len(shared))
 	for _, g := range shared {
-		moved[g.workflowID] = g.ids()
+		moves[g.workflowID] = g.rows
 	}
-	if err := d.store.MoveDispatches(ctx, moved); err != nil {
+	moved, err := d.store.MoveDispatches(ctx, moves)
+	if err != nil {
 		d.logFailure(ctx, "share workflows", err)
 		return groups
 	}
-	return append(alone, shared...)
+	for _, g := range shared {
+		g.rows = slices.DeleteFunc(g.rows, func(row models.Dispatch) bool { return !slices.Contains(moved, row.InvocationID) })
+		if len(g.rows) > 0 {
+			alone = append(alone, g)
+		}
+	}
+	return alone
 }
 
 // merge makes common groups of those that may share; alone are those that do not.
@@ -62,6 +70,11 @@ func (d *Dispatcher) merge(groups []group) (shared, alone []group) {
 		shared = append(shared, *g)
 	}
 	return shared, alone
+}
+
+// isShared reports whether a workflow is one of several events, from its id: what is dispatched again comes back with it.
+func isShared(workflowID string) bool {
+	return strings.HasPrefix(workflowID, workflows.SharedWorkflowID(""))
 }
 
 // shareable reports whether a group is an event with a workflow of its own. The head of a queue and a test travel alone,

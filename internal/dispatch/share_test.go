@@ -137,6 +137,35 @@ func TestWhereRowsCannotBeMovedEachKeepsItsOwnWorkflow(t *testing.T) {
 	})
 }
 
+func TestRowsThatAnotherDispatcherHasByNowAreLeftToIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(sharing(50))
+		w.rows, w.taken = events(10), []string{"i03", "i07"}
+		w.run(t, moment)
+		require.Equal(t, map[string]int{"events/e00": 8}, w.shares())
+		require.Len(t, w.marked, 8)
+	})
+}
+
+// After an outage of Temporal rows come back with the shared workflow that they were given.
+func TestASharedWorkflowThatIsStartedAgainIsFoundByItsEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		for _, again := range events(3) {
+			again.WorkflowID = workflows.SharedWorkflowID("e00")
+			w.rows = append(w.rows, again)
+		}
+		w.run(t, moment)
+		require.Len(t, w.started, 1)
+		found, ok := w.started[0].options.TypedSearchAttributes.GetKeywordList(workflows.SearchEvents)
+		require.True(t, ok)
+		require.Equal(t, []string{"e00", "e01", "e02"}, found)
+		require.Equal(t, "3 events (loan.updated) → 3 deliveries", w.started[0].options.StaticSummary)
+	})
+}
+
 func TestNoMoreIsUnderWayThanTheWindowHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

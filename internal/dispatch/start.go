@@ -23,7 +23,7 @@ import (
 type group struct {
 	workflowID string
 	rows       []models.Dispatch
-	// events counts the events that share it; 0 = it is one event's, or none's.
+	// events counts those that merge has put together.
 	events int
 }
 
@@ -180,10 +180,15 @@ func (g group) searchAttributes() []temporal.SearchAttributeUpdate {
 	if types := g.types(); len(types) == 1 {
 		attributes = append(attributes, workflows.SearchEventType.ValueSet(types[0]))
 	}
-	if g.events > 0 {
-		attributes = append(attributes, workflows.SearchEvents.ValueSet(g.distinct(func(row models.Dispatch) string { return *row.EventID })))
+	if isShared(g.workflowID) {
+		attributes = append(attributes, workflows.SearchEvents.ValueSet(g.eventIDs()))
 	}
 	return attributes
+}
+
+// eventIDs are those of a shared workflow's rows; each has one.
+func (g group) eventIDs() []string {
+	return g.distinct(func(row models.Dispatch) string { return *row.EventID })
 }
 
 func (g group) types() []string {
@@ -208,8 +213,8 @@ func (g group) summary() string {
 		return ""
 	case g.rows[0].EventID == nil:
 		return "test of a subscription"
-	case g.events > 0:
-		return fmt.Sprintf("%d events (%s) → %d deliveries", g.events, strings.Join(g.types(), ", "), len(g.rows))
+	case isShared(g.workflowID):
+		return fmt.Sprintf("%d events (%s) → %d deliveries", len(g.eventIDs()), strings.Join(g.types(), ", "), len(g.rows))
 	case len(g.rows) == 1:
 		return g.rows[0].EventType + " → 1 subscription"
 	default:

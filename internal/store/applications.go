@@ -66,6 +66,9 @@ func (s *Store) deleteApplication(tx *gorm.DB, id string) error {
 	if err := s.lockOpen(tx, "application_id", id); err != nil {
 		return err
 	}
+	if err := s.lockToDelete(tx, "application_id", id); err != nil {
+		return err
+	}
 	done := tx.Exec("UPDATE applications SET deleted_at = ?, updated_at = ? WHERE id = ? AND deleted_at IS NULL",
 		now, now, id)
 	if done.Error != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -153,9 +154,16 @@ func (s *Store) newRound(tx *gorm.DB, owner string, ids []string, ordered bool) 
 		if !ordered {
 			return nil, errOrdered
 		}
-		r.keys, err = s.lockKeys(tx, "id IN ?", ids)
+		if r.keys, err = s.lockKeys(tx, "id IN ?", ids); err != nil {
+			return nil, err
+		}
 	}
-	return r, err
+	for _, c := range r.candidates {
+		if c.OrderingKey != nil && r.keys[*c.OrderingKey] == nil {
+			return nil, fmt.Errorf("invocation %s has an ordering key that is not stored", c.ID)
+		}
+	}
+	return r, nil
 }
 
 // roundUnder reads and locks candidates whose ordering keys the caller has locked; nil = it has not.

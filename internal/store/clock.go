@@ -7,11 +7,12 @@ import (
 )
 
 // On Postgres several processes judge by the clock who is alive and what is due, and their clocks differ: four seconds
-// apart, and each takes the other for dead. So all of them go by the database's clock.
+// apart, and each takes the other for dead. So all of them go by the database's clock. Theirs may be set while they run,
+// so between two measurements time goes on by the monotonic clock.
 
 const (
-	// setClockEvery is how often the distance from the database's clock is measured.
-	setClockEvery = time.Minute
+	// setClockEvery is how often the database is asked for its time: within a lease, for its clock may be set as well.
+	setClockEvery = time.Second
 	// clockReadings are taken for one measurement, of which the quickest counts: it is off by half its own length at most.
 	clockReadings = 3
 )
@@ -19,11 +20,18 @@ const (
 // databaseClock shows the database's time without asking for it each time.
 type databaseClock struct {
 	local func() time.Time
-	// ahead is by how many nanoseconds the database's clock is ahead of the local one.
-	ahead atomic.Int64
+	last  atomic.Pointer[clockReading]
 }
 
-func (c *databaseClock) now() time.Time { return c.local().Add(time.Duration(c.ahead.Load())) }
+// clockReading is what the database's clock showed at a moment of the local one. Half of took is how far it may be off.
+type clockReading struct {
+	local, database time.Time
+	took            time.Duration
+}
+
+func (c *databaseClock) now() time.Time { return c.last.Load().at(c.local()) }
+
+func (r *clockReading) at(local time.Time) time.Time { return r.database.Add(local.Sub(r.local)) }
 
 // shareClock sets the store's clock by the database's, now and from now on, until the store is closed.
 func (s *Store) shareClock(ctx context.Context, local func() time.Time) error {
@@ -49,20 +57,31 @@ func (s *Store) shareClock(ctx context.Context, local func() time.Time) error {
 	return nil
 }
 
+// setClock keeps the last measurement while the new one agrees with it, as far as it can tell.
 func (s *Store) setClock(ctx context.Context, clock *databaseClock) error {
-	quickest := time.Duration(-1)
-	for range clockReadings {
-		var shown int64
-		asked := clock.local()
-		err := takeRaw(s.read(ctx), &shown, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)")
-		if err != nil {
-			return translate(err)
-		}
-		took := clock.local().Sub(asked)
-		if quickest < 0 || took < quickest {
-			quickest = took
-			clock.ahead.Store(int64(fromMicros(shown).Sub(asked.Add(took / 2))))
-		}
+	reading, err := s.readClock(ctx, clock.local)
+	if err != nil {
+		return err
+	}
+	last := clock.last.Load()
+	if last == nil || reading.database.Sub(last.at(reading.local)).Abs() > reading.took/2 {
+		clock.last.Store(reading)
 	}
 	return nil
+}
+
+func (s *Store) readClock(ctx context.Context, local func() time.Time) (quickest *clockReading, err error) {
+	for range clockReadings {
+		var shown int64
+		asked := local()
+		err := takeRaw(s.read(ctx), &shown, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)")
+		if err != nil {
+			return nil, translate(err)
+		}
+		took := local().Sub(asked)
+		if quickest == nil || took < quickest.took {
+			quickest = &clockReading{local: asked.Add(took / 2), database: fromMicros(shown), took: took}
+		}
+	}
+	return quickest, nil
 }

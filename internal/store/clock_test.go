@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,22 @@ func TestProcessesWithOtherClocksTakeEachOtherForAlive(t *testing.T) {
 		id := testOf(t, c.owner)
 		require.Equal(t, models.VerdictGranted, ask(t, c.owner, id).Verdict)
 		require.Equal(t, models.VerdictHeld, ask(t, c.other, id).Verdict)
+	}
+}
+
+func TestAClockThatIsSetWhileItsProcessRunsChangesNothingForLong(t *testing.T) {
+	t.Parallel()
+	keyring, err := secret.NewKeyring(secret.GenerateMasterKey())
+	require.NoError(t, err)
+	var set atomic.Int64
+	s, err := store.OpenAt(t.Context(), store.Options{URL: testpg.URL(t), Keyring: keyring}, func() time.Time {
+		return time.Now().Round(0).Add(time.Duration(set.Load())) // a clock without the monotonic one
+	})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	for _, step := range []time.Duration{time.Hour, -time.Hour} {
+		set.Store(int64(step))
+		require.Eventually(t, func() bool { return time.Since(s.Now()).Abs() < time.Second }, store.Lease, 10*time.Millisecond)
 	}
 }
 

@@ -66,17 +66,54 @@ func (s *Store) MarkDispatched(ctx context.Context, lease time.Time, ids []strin
 	})
 }
 
-// MoveDispatches gives invocations, by workflow id, to other workflows than those they were accepted with: commands that
-// come from now on go there.
-func (s *Store) MoveDispatches(ctx context.Context, workflows map[string][]string) error {
-	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		for workflow, ids := range workflows {
+// MoveDispatches gives rows, by workflow id, to other workflows than those they were accepted with: commands that come
+// from now on go there. It returns the invocations that were moved: those that are still the caller's.
+func (s *Store) MoveDispatches(ctx context.Context, workflows map[string][]models.Dispatch) (moved []string, err error) {
+	err = s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		moved = nil
+		leases, err := s.lockLeases(tx, workflows)
+		if err != nil {
+			return err
+		}
+		for workflow, rows := range workflows {
+			var ids []string
+			for _, row := range rows {
+				if lease, held := leases[row.InvocationID]; held && lease == micros(row.Lease) {
+					ids = append(ids, row.InvocationID)
+				}
+			}
+			if len(ids) == 0 {
+				continue
+			}
 			if err := tx.Exec("UPDATE invocations SET workflow_id = ? WHERE id IN ?", workflow, ids).Error; err != nil {
 				return err
 			}
+			moved = append(moved, ids...)
 		}
 		return nil
 	})
+	return moved, err
+}
+
+// lockLeases locks the rows, in the order of their ids as everybody does, and reads until when each is whose.
+func (s *Store) lockLeases(tx *gorm.DB, workflows map[string][]models.Dispatch) (map[string]int64, error) {
+	var ids []string
+	for _, rows := range workflows {
+		for _, row := range rows {
+			ids = append(ids, row.InvocationID)
+		}
+	}
+	var found []struct {
+		ID            string
+		DispatchAfter int64
+	}
+	err := tx.Raw("SELECT id, dispatch_after FROM invocations WHERE id IN ? AND dispatch_after IS NOT NULL ORDER BY id"+
+		s.forUpdate("invocations"), ids).Scan(&found).Error
+	leases := make(map[string]int64, len(found))
+	for _, row := range found {
+		leases[row.ID] = row.DispatchAfter
+	}
+	return leases, err
 }
 
 // TakeCommands takes up to limit commands that are due, like TakeDispatches.

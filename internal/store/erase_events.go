@@ -72,16 +72,24 @@ func (e *eraser) afterEvents(ctx context.Context, from models.ErasureCursor) (mo
 // here on the record holds no more of the entity than its digest.
 func (e *eraser) forgetEntity(tx *gorm.DB, entity string) error {
 	suffix := "/" + entity
-	end := "substr(id, -length(?))"
+	end, locked := "substr(id, -length(?)) = ?", ""
 	if e.store.postgres() {
-		end = "right(id, length(CAST(? AS text)))"
+		end, locked = "right(id, length(CAST(? AS text))) = ?", " ORDER BY "+e.store.keyOrder()+e.store.forUpdate("ordering_keys")
 	}
-	err := tx.Exec("DELETE FROM ordering_keys WHERE subscription_id IN (SELECT id FROM subscriptions WHERE application_id = ?)"+
-		" AND "+end+" = ? AND head IS NULL AND NOT EXISTS (SELECT 1 FROM invocations"+
-		" WHERE subscription_id = ordering_keys.subscription_id AND ordering_key = ordering_keys.id)",
-		e.erasure.ApplicationID, suffix, suffix).Error
+	// Locked first, and looked at by another statement: what one that waits for a lock reads of other tables is from
+	// before, when an event that was being accepted had no invocation yet.
+	var keys []string
+	err := tx.Raw("SELECT id FROM ordering_keys WHERE subscription_id IN (SELECT id FROM subscriptions WHERE application_id = ?)"+
+		" AND "+end+locked, e.erasure.ApplicationID, suffix, suffix).Scan(&keys).Error
 	if err != nil {
 		return err
+	}
+	if len(keys) > 0 {
+		err = tx.Exec("DELETE FROM ordering_keys WHERE id IN ? AND head IS NULL AND NOT EXISTS (SELECT 1 FROM invocations"+
+			" WHERE subscription_id = ordering_keys.subscription_id AND ordering_key = ordering_keys.id)", keys).Error
+		if err != nil {
+			return err
+		}
 	}
 	return tx.Exec("UPDATE erasures SET entity_id = NULL WHERE id = ?", e.erasure.ID).Error
 }

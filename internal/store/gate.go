@@ -139,6 +139,10 @@ func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.
 		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
 		return gate, nil
 	}
+	if alive, err := r.store.seeAlive(r.tx, c.SubscriptionID); err != nil || !alive {
+		gate.Verdict = models.VerdictClosed
+		return gate, errors.Join(err, r.store.settleCommand(r.tx, command.ID, r.now))
+	}
 	gate.Verdict = models.VerdictGranted
 	gates := []models.Gate{gate}
 	err = r.grant(gates, map[string]*candidate{c.ID: c})
@@ -160,14 +164,15 @@ func (r *round) held(c *candidate) (bool, error) {
 			return false, err
 		}
 	}
-	if _, lives := r.alive[*c.ClaimOwner]; lives && r.now.Sub(*c.ClaimedAt) < maxClaim {
+	if _, lives := r.alive[*c.ClaimOwner]; lives && c.ClaimedAt.After(r.store.living(r.owner, r.now).claimed) {
 		return true, nil
 	}
 	return false, r.interrupt(c)
 }
 
-// maxClaim is the longest that any claim lives: an attempt takes 60 s at most, the rest is for settling. A claim
-// whose answer got lost on its way to a live owner would otherwise hold its invocation until that process ends.
+// maxClaim is the longest that any claim lives while the database is there: an attempt takes 60 s at most, the rest is
+// for settling. A claim whose answer got lost on its way to a live owner would otherwise hold its invocation until that
+// process ends.
 const maxClaim = 2 * time.Minute
 
 // interrupt records the attempt of a dead owner. It counts as an attempt, but not against the policy: the fault is
@@ -185,11 +190,13 @@ func (r *round) interrupt(c *candidate) error {
 		c.FirstAttemptAt = c.ClaimedAt
 	}
 	c.ClaimToken, c.ClaimRedelivery = nil, nil
-	err := r.tx.Exec("UPDATE invocations SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?,"+
+	if err := r.tx.Create(&attempt).Error; err != nil {
+		return err
+	}
+	return r.tx.Exec("UPDATE invocations SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?,"+
 		" last_error_code = ?, last_error_message = ?, last_status_code = NULL, claim_token = NULL, claim_owner = NULL,"+
 		" claim_redelivery = NULL, claimed_at = NULL WHERE id = ?",
 		c.Attempts, microsOf(c.FirstAttemptAt), micros(attempt.StartedAt), code, message, c.ID).Error
-	return errors.Join(err, r.tx.Create(&attempt).Error)
 }
 
 func gateOf(c *candidate) models.Gate {

@@ -84,10 +84,11 @@ func (s *Store) rooms(tx *gorm.DB, now time.Time, rows []taken) (map[string]*roo
 		return nil, nil //nolint:nilnil // there is none
 	}
 	var found []room
+	live := s.living("", now)
 	err := tx.Raw("SELECT s.id, s.failing, (SELECT COUNT(*) FROM invocations WHERE subscription_id = s.id"+flyingSQL+
 		") AS in_flight, (SELECT MAX(slot) FROM invocations WHERE subscription_id = s.id AND dispatch_after = slot) AS last"+
 		" FROM subscriptions s WHERE s.id IN ? AND (s.failing OR s.id IN ?) AND s.enabled AND s.verified AND NOT s.gone",
-		micros(now.Add(-maxClaim)), micros(now.Add(-Lease)), ids, full).Scan(&found).Error
+		micros(live.claimed), micros(live.renewed), ids, full).Scan(&found).Error
 	rooms := make(map[string]*room, len(found))
 	for i := range found {
 		r := &found[i]

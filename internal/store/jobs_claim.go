@@ -133,7 +133,7 @@ func (r *jobRound) save(before *models.Job) error {
 		"updated_at").Updates(r.job).Error
 }
 
-// budget is how many redeliveries may start now.
+// budget is how many redeliveries may start now. What a dead worker had in flight is not, and is started again.
 func (r *jobRound) budget() (int, error) {
 	live, err := r.store.alive(r.tx, r.owner)
 	if err != nil {
@@ -145,9 +145,13 @@ func (r *jobRound) budget() (int, error) {
 	}
 	var flying int64
 	err = r.tx.Raw("SELECT COUNT(*) FROM commands c JOIN invocations i ON i.id = c.invocation_id"+
-		" WHERE c.job_id = ? AND c.settled_at IS NULL AND i.claim_redelivery = c.id", r.job.ID).Scan(&flying).Error
+		" WHERE c.job_id = ? AND c.settled_at IS NULL AND i.claim_redelivery = c.id"+
+		" AND i.claimed_at > ? AND i.claim_owner IN ?", r.job.ID, micros(r.oldest()), r.alive).Scan(&flying).Error
 	return min(r.job.Credit(r.now), jobBatch, models.MaxJobInFlight-int(flying)), err
 }
+
+// oldest is when a claim of a live worker that lives was made at the earliest.
+func (r *jobRound) oldest() time.Time { return r.store.living(r.owner, r.now).claimed }
 
 // claimUpTo asks the gate for the attempts of all that is open, in one round: whoever locks invocations in several
 // rounds would wait for somebody who waits for it.
@@ -183,7 +187,7 @@ func (r *jobRound) waiting() (commands []models.Command, err error) {
 	err = r.tx.Raw("SELECT c.* FROM commands c JOIN invocations i ON i.id = c.invocation_id"+
 		" WHERE c.job_id = ? AND c.settled_at IS NULL"+
 		" AND (i.claim_token IS NULL OR i.claimed_at <= ? OR i.claim_owner NOT IN ?) ORDER BY c.id LIMIT ?",
-		r.job.ID, micros(r.now.Add(-maxClaim)), r.alive, jobBatch).Scan(&commands).Error
+		r.job.ID, micros(r.oldest()), r.alive, jobBatch).Scan(&commands).Error
 	return commands, err
 }
 

@@ -123,14 +123,14 @@ func (r *round) atCapacity(c *candidate) (bool, error) {
 }
 
 // flyingSQL is the condition for the live claims of a subscription, as in held: one that is dead may be that of a
-// cancelled invocation, which nobody will ever ask for again. Its parameters are the oldest that a claim and a renewal
-// may be.
+// cancelled invocation, which nobody will ever ask for again. Its parameters are those of living.
 const flyingSQL = " AND claim_token IS NOT NULL AND claimed_at > ?" +
 	" AND claim_owner IN (SELECT id FROM workers WHERE renewed_at > ?)"
 
 func (r *round) inFlight(subscriptionID string) (inFlight int64, err error) {
+	live := r.store.living(r.owner, r.now)
 	err = r.tx.Raw("SELECT COUNT(*) FROM invocations WHERE subscription_id = ?"+flyingSQL,
-		subscriptionID, micros(r.now.Add(-maxClaim)), micros(r.now.Add(-Lease))).Scan(&inFlight).Error
+		subscriptionID, micros(live.claimed), micros(live.renewed)).Scan(&inFlight).Error
 	for i := range r.candidates { // granted in this round, not yet stored
 		if other := &r.candidates[i]; other.SubscriptionID == subscriptionID && other.granted {
 			inFlight++

@@ -33,6 +33,15 @@ func (r *round) park(c *candidate, until *time.Time) error {
 		until == nil, microsOf(until), c.ID).Error
 }
 
+// lockParked locks what is parked for a subscription, before the subscription itself, as everybody does.
+func (s *Store) lockParked(tx *gorm.DB, subscriptionID string) error {
+	if !s.postgres() {
+		return nil
+	}
+	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE subscription_id = ? AND parked ORDER BY id"+
+		s.forUpdate("invocations")+") AS locked", subscriptionID).Error
+}
+
 // unpark gives all that was parked for a subscription a place in its line, from now on.
 func (s *Store) unpark(tx *gorm.DB, subscriptionID string) error {
 	return tx.Exec("UPDATE invocations SET parked = ?, slot = next.place, dispatch_after = next.place FROM"+

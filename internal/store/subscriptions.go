@@ -97,6 +97,9 @@ func (s *Store) UpdateSubscription(
 ) (*models.Subscription, error) {
 	var sub models.Subscription
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		if err := s.lockParked(tx, id); err != nil {
+			return err
+		}
 		sub = models.Subscription{}
 		query := "SELECT * FROM subscriptions WHERE id = ? AND deleted_at IS NULL" + s.forUpdate("subscriptions")
 		if err := takeRaw(tx, &sub, query, id); err != nil {
@@ -136,6 +139,9 @@ func (s *Store) DeleteSubscription(ctx context.Context, id string) error {
 		if err := s.lockOpen(tx, "subscription_id", id); err != nil {
 			return err
 		}
+		if err := s.lockToDelete(tx, "id", id); err != nil {
+			return err
+		}
 		done := tx.Exec("UPDATE subscriptions SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", micros(s.now()), id)
 		if done.Error != nil {
 			return done.Error
@@ -148,6 +154,26 @@ func (s *Store) DeleteSubscription(ctx context.Context, id string) error {
 		}
 		return s.cancelOpen(tx, "subscription_id", id, models.ReasonSubscriptionDeleted)
 	})
+}
+
+// lockToDelete waits for those who have seen the subscriptions whose column (id or application_id) has the value, and
+// may claim an attempt, or accept an event, for them; see seeAlive. Nobody does once the deletion has answered.
+func (s *Store) lockToDelete(tx *gorm.DB, column, value string) error {
+	if !s.postgres() {
+		return nil
+	}
+	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM subscriptions WHERE "+column+" = ? ORDER BY id FOR UPDATE) AS locked",
+		value).Error
+}
+
+// seeAlive reads whether the subscription is still there, and lets no deletion answer before the transaction ends.
+// Scheduled attempts need no such lock: deletions lock what is open. SQLite has one writer.
+func (s *Store) seeAlive(tx *gorm.DB, id string) (alive bool, err error) {
+	if !s.postgres() {
+		return true, nil
+	}
+	err = tx.Raw("SELECT deleted_at IS NULL FROM subscriptions WHERE id = ? FOR KEY SHARE", id).Scan(&alive).Error
+	return alive, err
 }
 
 // MatchingSubscriptions reads the subscriptions of an application that receive now and list one of the patterns,

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,25 +17,26 @@ const Lease = 4 * time.Second
 
 // RenewWorker tells that the worker with this boot id is alive, and forgets workers that have not been for an hour.
 func (s *Store) RenewWorker(ctx context.Context, id string) error {
-	now := s.now()
-	err := s.renewWorker(ctx, id, now)
+	var now time.Time
+	err := s.writeRelaxed(ctx, func(tx *gorm.DB) error {
+		now = s.now() // not when it came to wait for the writer: a lease counts from what is stored
+		return renewWorker(tx, id, now)
+	})
 	if err == nil {
 		s.touch.renewed(id, now)
 	}
 	return err
 }
 
-func (s *Store) renewWorker(ctx context.Context, id string, now time.Time) error {
-	return s.writeRelaxed(ctx, func(tx *gorm.DB) error {
-		done := tx.Exec("UPDATE workers SET renewed_at = ? WHERE id = ?", micros(now), id)
-		if done.Error != nil || done.RowsAffected > 0 {
-			return done.Error
-		}
-		if err := tx.Exec("DELETE FROM workers WHERE renewed_at < ?", micros(now.Add(-time.Hour))).Error; err != nil {
-			return err
-		}
-		return tx.Exec("INSERT INTO workers (id, started_at, renewed_at) VALUES (?, ?, ?)", id, micros(now), micros(now)).Error
-	})
+func renewWorker(tx *gorm.DB, id string, now time.Time) error {
+	done := tx.Exec("UPDATE workers SET renewed_at = ? WHERE id = ?", micros(now), id)
+	if done.Error != nil || done.RowsAffected > 0 {
+		return done.Error
+	}
+	if err := tx.Exec("DELETE FROM workers WHERE renewed_at < ?", micros(now.Add(-time.Hour))).Error; err != nil {
+		return err
+	}
+	return tx.Exec("INSERT INTO workers (id, started_at, renewed_at) VALUES (?, ?, ?)", id, micros(now), micros(now)).Error
 }
 
 // RetireOthers takes out every worker that this SQLite file has known: one process at a time has the file, so they are
@@ -73,8 +76,8 @@ func (t *touch) renewed(id string, now time.Time) {
 	t.last[id] = now
 }
 
-// lost reports whether the worker has been out of touch with the database a lease ago or since.
-func (t *touch) lost(id string, now time.Time) bool {
+// lostWithin reports whether the worker has been out of touch with the database so long ago or since.
+func (t *touch) lostWithin(d time.Duration, id string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, known := t.last[id]
@@ -82,7 +85,36 @@ func (t *touch) lost(id string, now time.Time) bool {
 		return false
 	}
 	back, was := t.back[id]
-	return now.Sub(last) >= Lease || was && now.Sub(back) < Lease
+	return now.Sub(last) >= Lease || was && now.Sub(back) < d
+}
+
+// anyLostWithin is lostWithin for all workers of this process, of which there is one outside of tests.
+func (t *touch) anyLostWithin(d time.Duration, now time.Time) bool {
+	t.mu.Lock()
+	ids := slices.Collect(maps.Keys(t.last))
+	t.mu.Unlock()
+	return slices.ContainsFunc(ids, func(id string) bool { return t.lostWithin(d, id, now) })
+}
+
+// living bounds the claims that live: their workers were renewed, and they were made, after these times.
+type living struct{ renewed, claimed time.Time }
+
+// living is what a worker takes for alive; "" = all those of this process. One that was out of touch takes everybody
+// for alive until there was time to hear from them, and no claim for too old until there was time to settle it: its
+// request may have been answered while the database was away.
+func (s *Store) living(asker string, now time.Time) living {
+	lost := func(d time.Duration) bool { return s.touch.lostWithin(d, asker, now) }
+	if asker == "" {
+		lost = func(d time.Duration) bool { return s.touch.anyLostWithin(d, now) }
+	}
+	l := living{renewed: now.Add(-Lease), claimed: now.Add(-maxClaim)}
+	if lost(Lease) {
+		l.renewed = time.Time{}
+	}
+	if lost(maxClaim) {
+		l.claimed = time.Time{}
+	}
+	return l
 }
 
 // alive reads the workers whose claims live in the eyes of one of them, and until when they do unless they are renewed.
@@ -92,10 +124,8 @@ func (s *Store) alive(tx *gorm.DB, asker string) (map[string]time.Time, error) {
 		RenewedAt int64
 	}
 	now := s.now()
-	since, lost := now.Add(-Lease), s.touch.lost(asker, now)
-	if lost {
-		since = time.Time{}
-	}
+	since := s.living(asker, now).renewed
+	lost := since.IsZero()
 	err := tx.Raw("SELECT id, renewed_at FROM workers WHERE renewed_at > ?", micros(since)).Scan(&rows).Error
 	live := make(map[string]time.Time, len(rows))
 	for _, row := range rows {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/posthorn/posthorn/internal/store"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -83,17 +82,31 @@ func gate(t *testing.T, w *world) {
 		_, _, id := w.fired(t)
 		first, second := w.worker(t), w.worker(t)
 		w.claim(t, first, id)
-		longest := w.in(2 * time.Minute) // of any attempt; then the claim's answer must have got lost
-		for w.in(store.Lease).Before(longest) {
-			w.clock.Advance(store.Lease - time.Microsecond)
+		const longest = 2 * time.Minute // of any attempt; then the claim's answer must have got lost
+		for range 30 {
+			w.pass(t, longest/30-time.Microsecond, first, second)
 			require.Equal(t, models.VerdictHeld, w.ask(t, second, id).Verdict)
 			require.Equal(t, models.VerdictHeld, w.ask(t, first, id).Verdict, "the owner itself asks no second time")
-			require.NoError(t, w.RenewWorker(t.Context(), first))
 		}
 		require.Empty(t, w.attempts(t, id))
-		w.clock.Advance(longest.Sub(w.now()))
-		require.NoError(t, w.RenewWorker(t.Context(), first))
+		w.pass(t, 30*time.Microsecond, first, second)
 		require.Equal(t, 2, w.claim(t, second, id).Number)
+	})
+
+	t.Run("holds through an outage of the database, however long it was", func(t *testing.T) {
+		_, _, id := w.fired(t)
+		first, second := w.worker(t), w.worker(t)
+		c := w.claim(t, first, id)
+		w.clock.Advance(time.Hour) // answered long ago, but not to be settled
+		require.Equal(t, models.VerdictHeld, w.ask(t, second, id).Verdict)
+		for range 10 {
+			require.NoError(t, w.RenewWorker(t.Context(), first))
+			require.NoError(t, w.RenewWorker(t.Context(), second))
+			require.Equal(t, models.VerdictHeld, w.ask(t, second, id).Verdict)
+			w.clock.Advance(time.Second)
+		}
+		w.end(t, c, w.delivered())
+		require.Len(t, w.attempts(t, id), 1)
 	})
 
 	t.Run("is closed for what is settled", func(t *testing.T) {

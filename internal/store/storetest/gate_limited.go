@@ -56,6 +56,15 @@ func limited(t *testing.T, w *world) {
 		}
 	})
 
+	t.Run("counts what is in flight as an outage of the database ends", func(t *testing.T) {
+		app := w.application(t)
+		ids := w.fireMany(t, 2, app, w.subscription(t, app), inFlight(1))
+		owner := w.worker(t)
+		w.claim(t, owner, ids[0])
+		w.clock.Advance(2 * store.Lease)
+		require.Equal(t, parked, w.ask(t, owner, ids[1]).Verdict, "before the first renewal")
+	})
+
 	t.Run("does not count attempts whose owner is dead", func(t *testing.T) {
 		app := w.application(t)
 		sub := w.subscription(t, app)
@@ -72,8 +81,7 @@ func limited(t *testing.T, w *world) {
 		owner := w.worker(t)
 		w.claim(t, owner, ids[0])
 		require.NoError(t, w.Cancel(t.Context(), ids[0]))
-		w.clock.Advance(2 * time.Minute)
-		require.NoError(t, w.RenewWorker(t.Context(), owner))
+		w.pass(t, 2*time.Minute, owner)
 		w.claim(t, owner, ids[1])
 	})
 

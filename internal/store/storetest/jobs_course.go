@@ -46,6 +46,10 @@ func jobPace(t *testing.T, w *world) {
 		require.True(t, w.step(t, owner, job).Idle)
 		w.end(t, claims[0], w.instant())
 		require.Len(t, w.step(t, owner, job).Claims, 1)
+
+		w.clock.Advance(store.Lease)
+		heir := w.worker(t)
+		require.NotEmpty(t, w.step(t, heir, job).Claims, "what its owner had in flight when it died is started again")
 	})
 
 	t.Run("keeps to a subscription's limits", func(t *testing.T) {

@@ -115,6 +115,17 @@ func (w *world) worker(t *testing.T) string {
 }
 
 // invocation reads one row.
+// pass lets time pass while workers renew themselves as they do: a jump of the clock is an outage to them.
+func (w *world) pass(t *testing.T, d time.Duration, workers ...string) {
+	t.Helper()
+	for until := w.in(d); w.now().Before(until); {
+		w.clock.Advance(min(until.Sub(w.now()), store.Lease-time.Microsecond))
+		for _, id := range workers {
+			require.NoError(t, w.RenewWorker(t.Context(), id))
+		}
+	}
+}
+
 func (w *world) invocation(t *testing.T, id string) *models.InvocationView {
 	t.Helper()
 	view, err := w.Invocation(t.Context(), id)
