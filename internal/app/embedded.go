@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -22,7 +21,7 @@ func completeEmbedded(cfg *config.Config) error {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("data folder --data (POSTHORN_DATA): %w", err)
 	}
-	operator, err := keptKey(cfg.OperatorKey, filepath.Join(cfg.Data, "operator.key"), newOperatorKey)
+	operator, err := keptKey(cfg.OperatorKey, filepath.Join(cfg.Data, "operator.key"), secret.NewOperatorKey)
 	if err != nil {
 		return err
 	}
@@ -30,8 +29,6 @@ func completeEmbedded(cfg *config.Config) error {
 	cfg.OperatorKey, cfg.MasterKeys = operator, master
 	return err
 }
-
-func newOperatorKey() string { return "ph_operator_" + rand.Text() + rand.Text() }
 
 // keptKey is the configured key; else the one in the file; else a fresh one, which the file keeps.
 func keptKey(configured, path string, fresh func() string) (string, error) {
