@@ -75,7 +75,8 @@ func databases() map[string][]group {
 			{"commands", commands},
 			{"reconcile", reconcile},
 			{"adopt namespace", namespace},
-			{"settings", settings},
+			{"event types", eventTypes},
+			{"workers", workers},
 		},
 		"gate": {
 			{"any", gate},
