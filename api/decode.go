@@ -55,7 +55,7 @@ type decoder struct {
 
 func (d *decoder) fault(place, format string, args ...any) {
 	if d.count++; d.count <= maxFaults {
-		d.faults.Add(shorten(place), format, args...)
+		d.faults.Add(models.Shorten(place), format, args...)
 	}
 }
 
@@ -126,7 +126,7 @@ func (d *decoder) object(text []byte, v reflect.Value, place string) {
 	seen := map[string]bool{}
 	for name, value := range members(text) {
 		field, known := fieldNamed(v.Type(), name)
-		inner := join(place, name)
+		inner := models.JoinLocation(place, name)
 		switch {
 		case !known:
 			d.fault(inner, "is not known here")
@@ -142,7 +142,7 @@ func (d *decoder) object(text []byte, v reflect.Value, place string) {
 	}
 	for field := range v.Type().Fields() {
 		if !seen[nameOf(field)] && !isOptional(field) {
-			d.fault(join(place, nameOf(field)), "is required")
+			d.fault(models.JoinLocation(place, nameOf(field)), "is required")
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (d *decoder) text(text []byte, place string, target encoding.TextUnmarshale
 		return
 	}
 	if err := target.UnmarshalText([]byte(s)); err != nil {
-		d.fault(place, "%s", shorten(err.Error()))
+		d.fault(place, "%s", models.Shorten(err.Error()))
 	}
 }
 
