@@ -66,8 +66,8 @@ type Activities struct {
 	flights flights
 }
 
-// StatusOf is what an activity tells its workflow of an invocation.
-type StatusOf struct {
+// AttemptResult is what Attempt tells its workflow of an invocation.
+type AttemptResult struct {
 	Status models.InvocationStatus `json:"status"`
 	// Parked means that no attempt is to be made now and the dispatcher will bring it back.
 	Parked bool `json:"parked,omitempty"`

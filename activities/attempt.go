@@ -36,7 +36,7 @@ const (
 // that carries the policy's delay, so Temporal's timers, attempt count and web UI are the retry policy's. It returns
 // without an error once no attempt is to follow, and an ErrorTypeExhausted error when the policy is used up, unless the
 // workflow has to hear of the next of a FIFO queue.
-func (a *Activities) Attempt(ctx context.Context, in AttemptInput) (*StatusOf, error) {
+func (a *Activities) Attempt(ctx context.Context, in AttemptInput) (*AttemptResult, error) {
 	for {
 		fl := a.flights.get(in.Invocation)
 		if fl == nil {
@@ -79,10 +79,10 @@ func (a *Activities) noteReleased(gates []models.Gate) {
 }
 
 // refused turns the gate's "no" into the activity's answer.
-func (a *Activities) refused(gate models.Gate) (*StatusOf, error) {
+func (a *Activities) refused(gate models.Gate) (*AttemptResult, error) {
 	switch gate.Verdict {
 	case models.VerdictParked:
-		return &StatusOf{Status: gate.Status, Parked: true}, nil
+		return &AttemptResult{Status: gate.Status, Parked: true}, nil
 	case models.VerdictNotDue, models.VerdictHeld:
 		message := gate.LastError
 		if message == "" {
@@ -90,7 +90,7 @@ func (a *Activities) refused(gate models.Gate) (*StatusOf, error) {
 		}
 		return nil, comeBack(message, gate.Wait)
 	default:
-		return &StatusOf{Status: gate.Status, Next: gate.Next}, nil
+		return &AttemptResult{Status: gate.Status, Next: gate.Next}, nil
 	}
 }
 
@@ -103,7 +103,7 @@ func workflowID(ctx context.Context) string {
 }
 
 // report turns a settled attempt into the activity's answer.
-func (a *Activities) report(fl *flight) (*StatusOf, error) {
+func (a *Activities) report(fl *flight) (*AttemptResult, error) {
 	s := fl.settlement
 	switch {
 	case s.Status == models.StatusRetrying:
@@ -112,7 +112,7 @@ func (a *Activities) report(fl *flight) (*StatusOf, error) {
 		return nil, temporal.NewApplicationErrorWithOptions(failure(s), ErrorTypeExhausted,
 			temporal.ApplicationErrorOptions{NonRetryable: true, Category: temporal.ApplicationErrorCategoryBenign})
 	default:
-		return &StatusOf{Status: s.Status, Next: fl.next}, nil
+		return &AttemptResult{Status: s.Status, Next: fl.next}, nil
 	}
 }
 

@@ -83,21 +83,21 @@ func TestAttemptEndsWithTheInvocationsStatus(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		gates []models.Gate
-		want  activities.StatusOf
+		want  activities.AttemptResult
 	}{
 		"delivered": {
 			[]models.Gate{granted("a", "a1", every(time.Hour, 1))},
-			activities.StatusOf{Status: models.StatusSucceeded},
+			activities.AttemptResult{Status: models.StatusSucceeded},
 		},
 		"closed": {
 			[]models.Gate{closed("a", models.StatusAbandoned)},
-			activities.StatusOf{Status: models.StatusAbandoned},
+			activities.AttemptResult{Status: models.StatusAbandoned},
 		},
 		"parked": {
 			[]models.Gate{{InvocationID: "a", Verdict: models.VerdictParked, Status: models.StatusRetrying}},
-			activities.StatusOf{Status: models.StatusRetrying, Parked: true},
+			activities.AttemptResult{Status: models.StatusRetrying, Parked: true},
 		},
-		"erased": {nil, activities.StatusOf{Status: models.StatusCancelled}},
+		"erased": {nil, activities.AttemptResult{Status: models.StatusCancelled}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -182,7 +182,7 @@ func environment() *testsuite.TestActivityEnvironment {
 }
 
 // attempt runs the activity for "a" once, as Temporal would.
-func (w *world) attempt() (status activities.StatusOf, err error) {
+func (w *world) attempt() (status activities.AttemptResult, err error) {
 	env := environment()
 	env.RegisterActivity(w.Attempt)
 	value, err := env.ExecuteActivity(w.Attempt, activities.AttemptInput{Invocation: "a"})

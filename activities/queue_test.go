@@ -132,7 +132,7 @@ func TestSlowReceiverInAQueueIsWaitedForHalfASecond(t *testing.T) {
 
 		status, err := w.attempt()
 		require.NoError(t, err)
-		require.Equal(t, activities.StatusOf{Status: models.StatusSucceeded, Next: "c"}, status)
+		require.Equal(t, activities.AttemptResult{Status: models.StatusSucceeded, Next: "c"}, status)
 		require.Equal(t, []string{"b", "a"}, w.sent)
 	})
 }
@@ -194,7 +194,7 @@ func TestGateNamesTheHeadToAWorkflowThatLostAnAnswer(t *testing.T) {
 		require.Equal(t, activities.FirstAttemptsResult{Next: []string{"b"}}, result)
 		status, err := w.attempt()
 		require.NoError(t, err)
-		require.Equal(t, activities.StatusOf{Status: models.StatusSucceeded, Next: "b"}, status)
+		require.Equal(t, activities.AttemptResult{Status: models.StatusSucceeded, Next: "b"}, status)
 	})
 }
 
@@ -206,7 +206,7 @@ func TestAttemptLeavesTheNextToItsWorkflow(t *testing.T) {
 	status, err := w.attempt()
 
 	require.NoError(t, err)
-	require.Equal(t, activities.StatusOf{Status: models.StatusSucceeded, Next: "b"}, status)
+	require.Equal(t, activities.AttemptResult{Status: models.StatusSucceeded, Next: "b"}, status)
 	require.Equal(t, []string{testWorkflow, ""}, []string{w.settled[0].Workflow, w.settled[0].Owner})
 	require.Equal(t, []string{"a"}, w.sent)
 }
@@ -242,7 +242,7 @@ func TestNextOfAQueueIsNotLostWhenAFlightOfTheFirstAttemptsIsUsedUp(t *testing.T
 		status, err := w.attempt()
 
 		require.NoError(t, err)
-		require.Equal(t, activities.StatusOf{Status: models.StatusFailed, Next: "b"}, status)
+		require.Equal(t, activities.AttemptResult{Status: models.StatusFailed, Next: "b"}, status)
 		require.NoError(t, w.Drain(t.Context()))
 	})
 }
@@ -302,6 +302,6 @@ func TestOvertakenAttemptIsNotRepeated(t *testing.T) {
 
 		status, err := w.attempt()
 		require.NoError(t, err)
-		require.Equal(t, activities.StatusOf{Status: models.StatusAbandoned}, status)
+		require.Equal(t, activities.AttemptResult{Status: models.StatusAbandoned}, status)
 	})
 }

@@ -18,7 +18,7 @@ type RedeliverResult struct {
 	Succeeded bool `json:"succeeded"`
 	// Message is why it failed; "" when it did not.
 	Message string `json:"message,omitempty"`
-	// Next is as in StatusOf.
+	// Next is as in AttemptResult.
 	Next string `json:"next,omitempty"`
 }
 

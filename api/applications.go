@@ -44,7 +44,7 @@ type applicationChange struct {
 
 func (s *server) createApplication(ctx context.Context, c *call, in *applicationCreation) (Application, error) {
 	if !slices.Contains(s.Profiles.Names(), in.Profile) {
-		return Application{}, models.Invalid("profile", "there is no profile %q", shorten(in.Profile))
+		return Application{}, models.Invalid("profile", "there is no profile %q", models.Shorten(in.Profile))
 	}
 	if err := s.checkOverrides(ctx, in.Profile, in.Overrides); err != nil {
 		return Application{}, err

@@ -59,7 +59,7 @@ func (q *auditQuery) check() error {
 		f.Add("application_id", "must be the id of an application")
 	}
 	if q.Action != "" && !isAction(q.Action) {
-		f.Add("action", "%q is not an action", shorten(q.Action))
+		f.Add("action", "%q is not an action", models.Shorten(q.Action))
 	}
 	return f.Err()
 }

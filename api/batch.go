@@ -123,7 +123,7 @@ func (r *BatchResult) refuse(err error) {
 	}
 	r.Error = &BatchError{Code: e.Code, Status: statusOf(e.Code), Detail: e.Message, Errors: fieldsOf(e)}
 	for i := range r.Error.Errors {
-		r.Error.Errors[i].Location = join(element("events", r.Index), r.Error.Errors[i].Location)
+		r.Error.Errors[i].Location = models.JoinLocation(element("events", r.Index), r.Error.Errors[i].Location)
 	}
 }
 

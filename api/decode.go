@@ -17,8 +17,8 @@ const maxFaults = 50
 // decodeBody reads a request body, one JSON object, into the struct that target points to, by its json tags and more
 // strictly than encoding/json: names match exactly, a member that is unknown or given twice is a fault, and every
 // fault has its place. A member without omitempty or omitzero is required; null is the same as leaving a member out,
-// except for optional and raw. The tags minLength, maxLength, minimum, maximum, maxItems and enum hold, as the OpenAPI
-// document says. Raw members keep their exact bytes, which are part of body.
+// except for optional and raw. The tags minLength, maxLength, minimum, maximum, minItems, maxItems and enum hold, as the
+// OpenAPI document says. Raw members keep their exact bytes, which are part of body.
 func decodeBody(body []byte, target any) error {
 	text, err := checkJSON(body)
 	if err != nil {
@@ -55,7 +55,7 @@ type decoder struct {
 
 func (d *decoder) fault(place, format string, args ...any) {
 	if d.count++; d.count <= maxFaults {
-		d.faults.Add(shorten(place), format, args...)
+		d.faults.Add(models.Shorten(place), format, args...)
 	}
 }
 
@@ -110,9 +110,9 @@ func (d *decoder) kind(text []byte, v reflect.Value, place string, tag reflect.S
 		}
 		v.SetBool(string(text) == "true")
 	case reflect.Int, reflect.Int64:
-		d.integer(text, v, place)
+		d.integer(text, v, place, tag)
 	case reflect.Float64:
-		d.float(text, v, place)
+		d.float(text, v, place, tag)
 	default:
 		d.fault(place, "cannot be given") // an input with a field of another kind: a mistake in this package
 	}
@@ -126,7 +126,7 @@ func (d *decoder) object(text []byte, v reflect.Value, place string) {
 	seen := map[string]bool{}
 	for name, value := range members(text) {
 		field, known := fieldNamed(v.Type(), name)
-		inner := join(place, name)
+		inner := models.JoinLocation(place, name)
 		switch {
 		case !known:
 			d.fault(inner, "is not known here")
@@ -142,7 +142,7 @@ func (d *decoder) object(text []byte, v reflect.Value, place string) {
 	}
 	for field := range v.Type().Fields() {
 		if !seen[nameOf(field)] && !isOptional(field) {
-			d.fault(join(place, nameOf(field)), "is required")
+			d.fault(models.JoinLocation(place, nameOf(field)), "is required")
 		}
 	}
 }

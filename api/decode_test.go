@@ -70,6 +70,58 @@ func TestDecodeNamesEveryFault(t *testing.T) {
 	}
 }
 
+// bounded has a member for each tag that bounds a number or a list.
+type bounded struct {
+	Both  *int          `json:"both,omitempty" minimum:"1" maximum:"1000"`
+	Least int64         `json:"least,omitempty" minimum:"-5"`
+	Most  int           `json:"most,omitempty" maximum:"7"`
+	Ratio *float64      `json:"ratio,omitempty" minimum:"0.5" maximum:"1.5"`
+	Some  []string      `json:"some,omitempty" minItems:"1" maxItems:"3"`
+	Pairs []string      `json:"pairs,omitempty" minItems:"2"`
+	Maybe optional[int] `json:"maybe,omitzero" minimum:"0"`
+	Inner *struct {
+		Both int `json:"both" minimum:"1" maximum:"2"`
+	} `json:"inner,omitempty"`
+}
+
+func TestDecodeHoldsToTheBoundsOfTheTags(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]models.FieldError{
+		`{"both":1,"least":-5,"most":7,"ratio":0.5,"some":["a"],"pairs":["a","b"],"maybe":0,"inner":{"both":1}}`: nil,
+		`{"both":1000,"least":9223372036854775807,"most":-9223372036854775808,"ratio":1.5,"some":["a","b","c"]}`: nil,
+		`{"both":null,"ratio":null,"some":null,"pairs":null,"maybe":null,"inner":null}`:                          nil,
+		`{"both":0}`:                    {{Location: "both", Message: "must be 1 to 1000"}},
+		`{"both":1001}`:                 {{Location: "both", Message: "must be 1 to 1000"}},
+		`{"both":-9223372036854775808}`: {{Location: "both", Message: "must be 1 to 1000"}},
+		`{"both":9223372036854775807}`:  {{Location: "both", Message: "must be 1 to 1000"}},
+		`{"both":1.5}`:                  {{Location: "both", Message: "must be a whole number of at most 64 bits"}},
+		`{"least":-6}`:                  {{Location: "least", Message: "must be at least -5"}},
+		`{"most":8}`:                    {{Location: "most", Message: "must be at most 7"}},
+		`{"ratio":0.49}`:                {{Location: "ratio", Message: "must be 0.5 to 1.5"}},
+		`{"ratio":15e-1}`:               nil,
+		`{"ratio":1.51}`:                {{Location: "ratio", Message: "must be 0.5 to 1.5"}},
+		`{"some":[]}`:                   {{Location: "some", Message: "must not be empty"}},
+		`{"some":["a","b","c","d"]}`:    {{Location: "some", Message: "must not list more than 3"}},
+		`{"pairs":[]}`:                  {{Location: "pairs", Message: "must not be empty"}},
+		`{"pairs":["a"]}`:               {{Location: "pairs", Message: "must list at least 2"}},
+		`{"maybe":-1}`:                  {{Location: "maybe", Message: "must be at least 0"}},
+		`{"inner":{"both":3}}`:          {{Location: "inner.both", Message: "must be 1 to 2"}},
+		`{"most":8,"some":[]}`: {
+			{Location: "most", Message: "must be at most 7"}, {Location: "some", Message: "must not be empty"},
+		},
+	} {
+		var given bounded
+		err := decodeBody([]byte(body), &given)
+		if want == nil {
+			require.NoError(t, err, body)
+			continue
+		}
+		require.Equal(t, models.CodeValidation, models.ErrorCode(err), body)
+		refusal, _ := errors.AsType[*models.Error](err)
+		require.Equal(t, want, refusal.Fields, body)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"name":"a","raw":{ "x" : [1,2,"\"}"] },"inner":{"on":true,"list":["a"]}}`))
 	f.Add([]byte(` [ ] `))

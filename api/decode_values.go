@@ -30,11 +30,23 @@ func (d *decoder) list(text []byte, v reflect.Value, place string, tag reflect.S
 		d.fault(place, "must not list more than %d", most)
 		return
 	}
+	d.checkLeastItems(len(items), place, tag)
 	list := reflect.MakeSlice(v.Type(), len(items), len(items))
 	for i, item := range items {
 		d.value(item, list.Index(i), fmt.Sprintf("%s[%d]", place, i), "")
 	}
 	v.Set(list)
+}
+
+func (d *decoder) checkLeastItems(n int, place string, tag reflect.StructTag) {
+	least, _ := strconv.Atoi(tag.Get("minItems"))
+	switch {
+	case n >= least:
+	case n == 0:
+		d.fault(place, "must not be empty")
+	default:
+		d.fault(place, "must list at least %d", least)
+	}
 }
 
 func (d *decoder) string(text []byte, place string) (string, bool) {
@@ -56,7 +68,7 @@ func (d *decoder) text(text []byte, place string, target encoding.TextUnmarshale
 		return
 	}
 	if err := target.UnmarshalText([]byte(s)); err != nil {
-		d.fault(place, "%s", shorten(err.Error()))
+		d.fault(place, "%s", models.Shorten(err.Error()))
 	}
 }
 
@@ -84,20 +96,42 @@ func (d *decoder) checkString(s, place string, tag reflect.StructTag) {
 	}
 }
 
-func (d *decoder) integer(text []byte, v reflect.Value, place string) {
+func (d *decoder) integer(text []byte, v reflect.Value, place string, tag reflect.StructTag) {
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
 		d.fault(place, "must be a whole number of at most 64 bits")
 		return
 	}
 	v.SetInt(n)
+	d.checkNumber(float64(n), place, tag)
 }
 
-func (d *decoder) float(text []byte, v reflect.Value, place string) {
+func (d *decoder) float(text []byte, v reflect.Value, place string, tag reflect.StructTag) {
 	n, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
 		d.fault(place, "must be a number")
 		return
 	}
 	v.SetFloat(n)
+	d.checkNumber(n, place, tag)
+}
+
+// checkNumber takes whole numbers too: a float64 tells any of them from a bound that is not beyond 2^53.
+func (d *decoder) checkNumber(n float64, place string, tag reflect.StructTag) {
+	least, hasLeast := bound(tag, "minimum")
+	most, hasMost := bound(tag, "maximum")
+	switch {
+	case (!hasLeast || n >= least) && (!hasMost || n <= most):
+	case hasLeast && hasMost:
+		d.fault(place, "must be %s to %s", tag.Get("minimum"), tag.Get("maximum"))
+	case hasLeast:
+		d.fault(place, "must be at least %s", tag.Get("minimum"))
+	default:
+		d.fault(place, "must be at most %s", tag.Get("maximum"))
+	}
+}
+
+func bound(tag reflect.StructTag, name string) (value float64, given bool) {
+	value, err := strconv.ParseFloat(tag.Get(name), 64)
+	return value, err == nil
 }

@@ -84,7 +84,7 @@ type eventTypeChangeForm struct {
 func (s *server) listEventTypes(ctx context.Context, c *call, in *profileQuery) (Page[EventType], error) {
 	p, err := s.Profiles.Named(ctx, in.Profile)
 	if models.ErrorCode(err) == models.CodeNotFound {
-		return Page[EventType]{}, models.Invalid("profile", "there is no profile %q", shorten(in.Profile))
+		return Page[EventType]{}, models.Invalid("profile", "there is no profile %q", models.Shorten(in.Profile))
 	}
 	if err != nil {
 		return Page[EventType]{}, err

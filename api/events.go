@@ -155,7 +155,7 @@ func (s *server) resolveType(ctx context.Context, c *call, parameter, given stri
 	}
 	t, ok := p.ResolveType(given)
 	if !ok {
-		return "", models.Invalid(parameter, "%q is not an event type of profile %s", shorten(given), p.Name)
+		return "", models.Invalid(parameter, "%q is not an event type of profile %s", models.Shorten(given), p.Name)
 	}
 	return t.Name, nil
 }

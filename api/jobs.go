@@ -121,9 +121,6 @@ func (s *server) checkRedeliveries(
 			f.Add(fmt.Sprintf("ids[%d]", i), "must not be longer than %d characters", maxAskedID)
 		}
 	}
-	if in.Rate != nil && (*in.Rate < 1 || *in.Rate > models.MaxJobRate) {
-		f.Add("rate", "must be 1 to %d", models.MaxJobRate)
-	}
 	filter, err := s.redeliveryFilter(ctx, c, in.Filter)
 	if models.ErrorCode(err) != models.CodeValidation && err != nil {
 		return nil, err

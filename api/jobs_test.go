@@ -2,6 +2,8 @@ package api
 
 import (
 	"fmt"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,15 @@ func TestABadJobIsRefusedByName(t *testing.T) {
 	}
 	w.op("POST", path, "").problem(400, models.CodeMalformed)
 	w.op("POST", path, `{"ids":[`).problem(400, models.CodeMalformed)
+}
+
+// The tags have numbers because tags cannot name constants.
+func TestAJobsRateHasTheBoundsOfTheModel(t *testing.T) {
+	t.Parallel()
+	field, known := reflect.TypeFor[redeliveries]().FieldByName("Rate")
+	require.True(t, known)
+	require.Equal(t, strconv.Itoa(models.MaxJobRate), field.Tag.Get("maximum"))
+	require.Equal(t, strconv.Itoa(models.DefaultJobRate), field.Tag.Get("default"))
 }
 
 func TestPauseResumeAndCancelAJob(t *testing.T) {

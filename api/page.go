@@ -144,13 +144,13 @@ func (c *call) checkQuery() error {
 	var f models.Faults
 	for name, given := range values {
 		if len(given) > 1 {
-			f.Add(shorten(name), "is given %d times", len(given))
+			f.Add(models.Shorten(name), "is given %d times", len(given))
 		}
 		if c.route.provider && !c.route.reads(name) {
-			f.Add(shorten(name), "unknown query parameter")
+			f.Add(models.Shorten(name), "unknown query parameter")
 		}
 		if name != "cursor" && !cleanText(given[0]) {
-			f.Add(shorten(name), "must be UTF-8 without NUL")
+			f.Add(models.Shorten(name), "must be UTF-8 without NUL")
 		}
 	}
 	return f.Err()

@@ -116,22 +116,5 @@ func unquote(text []byte) (string, bool) {
 
 func isNull(text []byte) bool { return string(text) == "null" }
 
-func join(place, name string) string {
-	if place == "" {
-		return name
-	}
-	return place + "." + name
-}
-
-// shorten keeps what a client wrote from filling an answer.
-func shorten(s string) string {
-	const limit = 200
-	runes := []rune(s)
-	if len(runes) <= limit {
-		return s
-	}
-	return string(runes[:limit]) + "…"
-}
-
 // cleanText reports whether every database takes s as text.
 func cleanText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

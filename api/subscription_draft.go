@@ -145,7 +145,7 @@ func (d *draft) setVersion(given *optional[string]) {
 	}
 	for _, name := range d.sub.EventTypes {
 		if !d.profile.HasVersion(name, *d.sub.Version) {
-			d.faults.Add("version", "%q is not a version of %s", shorten(*d.sub.Version), name)
+			d.faults.Add("version", "%q is not a version of %s", models.Shorten(*d.sub.Version), name)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (d *draft) setHeaders(given *optional[headerMap]) {
 		d.unused("headers")
 	case given.Set:
 		for _, h := range given.Value {
-			place := join("headers", shorten(h.Name))
+			place := models.JoinLocation("headers", models.Shorten(h.Name))
 			d.note(place, egress.CheckHeader(h.Name, h.Value))
 			if h.Value == delivery.Mask {
 				d.faults.Add(place, "is the mask that answers show, not a value")

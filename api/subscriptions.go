@@ -158,9 +158,6 @@ func (s *server) addSubscriptionEvents(ctx context.Context, c *call, in *eventTy
 }
 
 func addEventTypes(p *profiles.Profile, sub *models.Subscription, given []typeName) error {
-	if len(given) == 0 {
-		return models.Invalid("event_types", "must not be empty")
-	}
 	var f models.Faults
 	for i, text := range given {
 		name, err := p.ResolvePattern(string(text))

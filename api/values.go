@@ -95,7 +95,7 @@ func (h *headerMap) decodeJSON(text []byte, place string, fault func(place, form
 		}
 		value, ok := unquote(text)
 		if !ok {
-			fault(join(place, name), "must be a string")
+			fault(models.JoinLocation(place, name), "must be a string")
 		}
 		*h = append(*h, models.Header{Name: name, Value: value})
 	}

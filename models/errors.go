@@ -104,7 +104,7 @@ func (f *Faults) Merge(location string, err error) {
 		return
 	}
 	for _, field := range e.Fields {
-		f.Add(joinLocation(location, field.Location), "%s", field.Message)
+		f.Add(JoinLocation(location, field.Location), "%s", field.Message)
 	}
 }
 
@@ -116,7 +116,8 @@ func (f *Faults) Err() error {
 	return &Error{Code: CodeValidation, Message: "the request is not valid", Fields: f.fields}
 }
 
-func joinLocation(outer, inner string) string {
+// JoinLocation names the member inner of the member outer: `delivery.retry`; where one of them is "", it is the other.
+func JoinLocation(outer, inner string) string {
 	switch {
 	case outer == "":
 		return inner
@@ -125,4 +126,14 @@ func joinLocation(outer, inner string) string {
 	default:
 		return outer + "." + inner
 	}
+}
+
+// Shorten keeps what a client wrote from filling an answer or a log: at most 200 characters, then an ellipsis.
+func Shorten(s string) string {
+	const limit = 200
+	runes := []rune(s)
+	if len(runes) <= limit {
+		return s
+	}
+	return string(runes[:limit]) + "…"
 }

@@ -147,7 +147,7 @@ func (f *form) checkSuppress(faults *models.Faults) {
 	for i, rule := range f.Suppress {
 		place := fmt.Sprintf("suppress[%d]", i)
 		if !f.knows(rule.Type) {
-			faults.Add(place+".type", "%q is not in the catalogue", shorten(rule.Type))
+			faults.Add(place+".type", "%q is not in the catalogue", models.Shorten(rule.Type))
 		}
 		if len(rule.When) == 0 {
 			faults.Add(place+".when", "must list at least one condition")

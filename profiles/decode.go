@@ -76,7 +76,7 @@ func (d *decoder) object(n *node, target reflect.Value, place string) {
 	}
 	seen := map[string]bool{}
 	for _, m := range n.members {
-		inner := join(place, m.key)
+		inner := models.JoinLocation(place, m.key)
 		if m.line > 0 {
 			d.lines[inner] = m.line
 		}
@@ -156,11 +156,4 @@ func fieldByTag(target reflect.Value, key string) (reflect.Value, bool) {
 		}
 	}
 	return reflect.Value{}, false
-}
-
-func join(place, key string) string {
-	if place == "" {
-		return key
-	}
-	return place + "." + key
 }

@@ -108,16 +108,16 @@ func (e *Entry) complete(wire WireType) {
 // check looks at everything but the schema.
 func (e *Entry) check(f *models.Faults, wire WireType, place string) {
 	if !typeName(e.Name) {
-		f.Add(join(place, "name"), "must match %s", typeNamePattern)
+		f.Add(models.JoinLocation(place, "name"), "must match %s", typeNamePattern)
 	}
 	if _, ok := wireText(string(e.Wire), wire); !ok {
-		f.Add(join(place, "wire"), "must be %s of at most %d characters", wireWord(wire), maxTypeName)
+		f.Add(models.JoinLocation(place, "wire"), "must be %s of at most %d characters", wireWord(wire), maxTypeName)
 	}
-	checkLength(f, join(place, "group"), e.Group, 0, 100)
-	checkLength(f, join(place, "description"), e.Description, 0, 2000)
+	checkLength(f, models.JoinLocation(place, "group"), e.Group, 0, 100)
+	checkLength(f, models.JoinLocation(place, "description"), e.Description, 0, 2000)
 	seen := map[string]bool{}
 	for i, version := range e.Versions {
-		versionPlace := join(place, "versions["+strconv.Itoa(i)+"]")
+		versionPlace := models.JoinLocation(place, "versions["+strconv.Itoa(i)+"]")
 		checkLength(f, versionPlace, version, 1, 64)
 		if seen[version] {
 			f.Add(versionPlace, "is listed twice")

@@ -63,7 +63,7 @@ func (p *Profile) ResolvePattern(given string) (string, error) {
 	if !strings.HasSuffix(given, Wildcard) {
 		t, ok := p.ResolveType(given)
 		if !ok {
-			return "", fmt.Errorf("%q is not an event type of profile %s", shorten(given), p.Name)
+			return "", fmt.Errorf("%q is not an event type of profile %s", models.Shorten(given), p.Name)
 		}
 		return t.Name, nil
 	}
@@ -71,7 +71,7 @@ func (p *Profile) ResolvePattern(given string) (string, error) {
 	case !p.TypesPerSubscription.Wildcards:
 		return "", fmt.Errorf("profile %s does not take wildcards", p.Name)
 	case given != Wildcard && !typeName(strings.TrimSuffix(given, ".*")):
-		return "", fmt.Errorf("%q is not a wildcard such as loan.* or *", shorten(given))
+		return "", fmt.Errorf("%q is not a wildcard such as loan.* or *", models.Shorten(given))
 	case !p.Wire.Open && !p.matchesAny(given):
 		return "", fmt.Errorf("%q matches no event type of profile %s", given, p.Name)
 	default:
@@ -98,14 +98,4 @@ func MatchPatterns(name string) []string {
 		}
 	}
 	return append(patterns, Wildcard)
-}
-
-// shorten keeps what a client wrote from filling an error message.
-func shorten(s string) string {
-	const limit = 200
-	runes := []rune(s)
-	if len(runes) <= limit {
-		return s
-	}
-	return string(runes[:limit]) + "…"
 }

@@ -46,11 +46,11 @@ func compileSchema(text string) (*jsonschema.Schema, error) {
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.UseLoader(noLoader{})
 	if err := compiler.AddResource(schemaURL, document); err != nil {
-		return nil, errors.New("cannot be used: " + shorten(err.Error()))
+		return nil, errors.New("cannot be used: " + models.Shorten(err.Error()))
 	}
 	compiled, err := compiler.Compile(schemaURL)
 	if err != nil {
-		return nil, errors.New("is not JSON Schema 2020-12: " + shorten(err.Error()))
+		return nil, errors.New("is not JSON Schema 2020-12: " + models.Shorten(err.Error()))
 	}
 	return compiled, nil
 }
@@ -122,7 +122,7 @@ func schemaFaults(e *jsonschema.ValidationError, fields []models.FieldError) []m
 	if len(e.Causes) == 0 {
 		return append(fields, models.FieldError{
 			Location: "payload" + pointer(e.InstanceLocation),
-			Message:  shorten(e.BasicOutput().Error.String()),
+			Message:  models.Shorten(e.BasicOutput().Error.String()),
 		})
 	}
 	for _, cause := range e.Causes {

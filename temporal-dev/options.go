@@ -1,6 +1,7 @@
 package temporaldev
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,10 +60,10 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dir == "" {
 		return o, errors.New("temporal-dev: Dir is empty; name the data folder")
 	}
-	setDefault(&o.Address, "127.0.0.1:7233")
-	setDefault(&o.UIAddress, "127.0.0.1:8233")
-	setDefault(&o.Namespace, "default")
-	setDefault(&o.Retention, 24*time.Hour)
+	o.Address = cmp.Or(o.Address, "127.0.0.1:7233")
+	o.UIAddress = cmp.Or(o.UIAddress, "127.0.0.1:8233")
+	o.Namespace = cmp.Or(o.Namespace, "default")
+	o.Retention = cmp.Or(o.Retention, 24*time.Hour)
 	if o.Retention < minRetention {
 		return o, fmt.Errorf("temporal-dev: retention %s is under the minimum of %s", o.Retention, minRetention)
 	}
@@ -78,14 +79,6 @@ func (o Options) withDefaults() (Options, error) {
 		o.UIAddress, err = loopback(o.UIAddress)
 	}
 	return o, err
-}
-
-// setDefault gives *v the value when it has none.
-func setDefault[T comparable](v *T, value T) {
-	var zero T
-	if *v == zero {
-		*v = value
-	}
 }
 
 // loopback returns the address with a numeric host, or says why it is refused.

@@ -2,6 +2,7 @@
 package worker
 
 import (
+	"cmp"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -49,13 +50,13 @@ func New(c client.Client, a *activities.Activities, o Options) sdkworker.Worker 
 	}
 	w := sdkworker.New(c, workflows.TaskQueue, sdkworker.Options{
 		Interceptors:                            interceptors,
-		MaxConcurrentWorkflowTaskExecutionSize:  orDefault(o.WorkflowTasks, defaultConcurrency),
-		MaxConcurrentLocalActivityExecutionSize: orDefault(o.WorkflowTasks, defaultConcurrency),
-		MaxConcurrentActivityExecutionSize:      orDefault(o.Activities, defaultConcurrency),
+		MaxConcurrentWorkflowTaskExecutionSize:  cmp.Or(o.WorkflowTasks, defaultConcurrency),
+		MaxConcurrentLocalActivityExecutionSize: cmp.Or(o.WorkflowTasks, defaultConcurrency),
+		MaxConcurrentActivityExecutionSize:      cmp.Or(o.Activities, defaultConcurrency),
 		MaxConcurrentWorkflowTaskPollers:        pollers,
 		MaxConcurrentActivityTaskPollers:        pollers,
 		StickyScheduleToStartTimeout:            stickyTimeout,
-		WorkerStopTimeout:                       orDefault(o.StopTimeout, defaultStopTimeout),
+		WorkerStopTimeout:                       cmp.Or(o.StopTimeout, defaultStopTimeout),
 		DeadlockDetectionTimeout:                deadlockTimeout,
 	})
 	Register(w, a)
@@ -78,12 +79,4 @@ func Register(r sdkworker.Registry, a *activities.Activities) {
 	} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

@@ -219,7 +219,7 @@ func (d *delivery) attempt(i *invocation) {
 	i.cancel = cancel
 	in := activities.AttemptInput{Invocation: i.id}
 	d.await(workflow.ExecuteActivity(ctx, ActivityAttempt, in), func(f workflow.Future) {
-		var result activities.StatusOf
+		var result activities.AttemptResult
 		err := f.Get(d.ctx, &result)
 		d.end(i, d.statusOf(result, err))
 		d.carryOn(result.Next)

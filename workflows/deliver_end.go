@@ -32,7 +32,7 @@ func (d *delivery) stop(i *invocation, status string) {
 }
 
 // statusOf reads the end of an Attempt activity.
-func (d *delivery) statusOf(result activities.StatusOf, err error) string {
+func (d *delivery) statusOf(result activities.AttemptResult, err error) string {
 	switch {
 	case err == nil && result.Parked:
 		return StatusParked

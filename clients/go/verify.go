@@ -121,7 +121,7 @@ func (v *Verifier) checkStandard(header http.Header, body []byte) error {
 		if err != nil {
 			return err
 		}
-		want := digest(key, content)
+		want := hmacSHA256(key, content)
 		if anySignature(given, "v1", func(signature []byte) bool { return hmac.Equal(signature, want) }) {
 			return nil
 		}
@@ -166,7 +166,7 @@ func (v *Verifier) checkHex(given string, body []byte) error {
 		if secret == "" {
 			return errors.New("the secret is empty")
 		}
-		want := []byte("v1=" + strings.ToUpper(hex.EncodeToString(digest([]byte(secret), body))))
+		want := []byte("v1=" + strings.ToUpper(hex.EncodeToString(hmacSHA256([]byte(secret), body))))
 		for one := range strings.SplitSeq(given, ",") {
 			if hmac.Equal([]byte(strings.TrimSpace(one)), want) {
 				return nil
@@ -176,7 +176,7 @@ func (v *Verifier) checkHex(given string, body []byte) error {
 	return fmt.Errorf("no signature in %s is good: another secret, or another body", v.Header)
 }
 
-func digest(key, content []byte) []byte {
+func hmacSHA256(key, content []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(content)
 	return mac.Sum(nil)

@@ -5,11 +5,12 @@ package app_test
 import (
 	"fmt"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/testutil"
 )
 
 // The full size of what jobs_test.go shows, one database after the other: `make test-long`.
@@ -36,10 +37,10 @@ func TestTHR8_Long_AJobKeepsItsRate(t *testing.T) {
 			w := shared.on(t, database)
 			receiver := newSink(t)
 			app := w.failures(receiver, manyFailures)
-			before, cpu := len(receiver.got()), cpuTime(t)
+			before, cpu := len(receiver.got()), testutil.CPUTime(t)
 			job := w.redeliveries(app, fmt.Sprintf(`{"filter":{"status":"failed"},"rate":%d}`, highRate))
 			w.jobEnds(job["id"], 4*patience)
-			spent := cpuTime(t) - cpu
+			spent := testutil.CPUTime(t) - cpu
 			sent := receiver.got()[before:]
 			requireOnce(t, manyFailures, receiver.deliveries(before))
 			took, most := sent[len(sent)-1].at.Sub(sent[0].at), mostInASecond(sent)
@@ -50,14 +51,6 @@ func TestTHR8_Long_AJobKeepsItsRate(t *testing.T) {
 			require.LessOrEqual(t, most, highRate*8/5)
 		})
 	}
-}
-
-// cpuTime is what the whole process has used, receiver and Temporal server included.
-func cpuTime(t *testing.T) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func mostInASecond(sent []request) int {

@@ -3,13 +3,12 @@ package app_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn/internal/testutil"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -19,23 +18,10 @@ type poisoner struct {
 	out strings.Builder
 }
 
-// testSeed is POSTHORN_TEST_SEED, or a random one, which the log of a failure shows.
-func testSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if given := os.Getenv("POSTHORN_TEST_SEED"); given != "" {
-		var err error
-		seed, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("POSTHORN_TEST_SEED=%d", seed)
-	return seed
-}
-
 // corpus is n payloads, those that must always be there first. One in bigEach of the random ones is up to 1 MiB.
 func corpus(t *testing.T, n, bigEach int) []string {
 	t.Helper()
-	p := &poisoner{r: rand.New(rand.NewPCG(testSeed(t), 0))}
+	p := &poisoner{r: rand.New(rand.NewPCG(testutil.Seed(t), 0))}
 	all := fixedPoison()
 	for len(all) < n {
 		all = append(all, p.payload(len(all), bigEach))

@@ -6,7 +6,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/internal/store/history"
+	"github.com/posthorn/posthorn/internal/store/storeseed"
 )
 
 // fill stores what the options want to be there already. A SQLite file is its process's alone, which ends meanwhile.
@@ -35,7 +35,7 @@ func (s *system) store(ctx context.Context, application, subscription string) er
 		if err != nil {
 			return err
 		}
-		return history.Fill(ctx, pool, opened.Dialect(), history.Amounts{
+		return storeseed.Fill(ctx, pool, opened.Dialect(), storeseed.Amounts{
 			Stored: s.options.stored, Waiting: s.options.waiting, Application: application, Subscription: subscription,
 			Now: opened.Now(),
 		})

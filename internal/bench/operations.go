@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/internal/store/history"
+	"github.com/posthorn/posthorn/internal/store/storeseed"
 )
 
 const (
@@ -67,11 +67,11 @@ func (a *api) getText(ctx context.Context, path string) ([]byte, error) {
 func reads() map[string][]string {
 	return map[string][]string{
 		"events": {
-			"", "type=" + history.Type, "type=" + history.TypeRare, "entity_id=entity-7", "before=MIDDLE", "after=MIDDLE",
+			"", "type=" + storeseed.Type, "type=" + storeseed.TypeRare, "entity_id=entity-7", "before=MIDDLE", "after=MIDDLE",
 			"undelivered=true", "include=payload",
 		},
 		"invocations": {
-			"", "subscription_id=SUBSCRIPTION", "event_id=EVENT", "event_type=" + history.Type, "event_type=" + history.TypeRare,
+			"", "subscription_id=SUBSCRIPTION", "event_id=EVENT", "event_type=" + storeseed.Type, "event_type=" + storeseed.TypeRare,
 			"entity_id=entity-7", "before=MIDDLE", "after=MIDDLE", "status=succeeded", "status=failed", "status=pending",
 			"status=retrying", "status=queued", "status=paused", "status=cancelled", "status=abandoned",
 		},

@@ -48,7 +48,7 @@ func start(ctx context.Context) (*cluster, error) {
 		c.masterKeys = secret.GenerateMasterKey()
 	}
 	if c.operatorKey == "" {
-		c.operatorKey = "ph_operator_" + rand.Text() + rand.Text()
+		c.operatorKey = secret.NewOperatorKey()
 	}
 	for _, step := range []func(context.Context) error{
 		c.makeFolder, c.startPostgres, c.setUpTemporal, c.startTemporal, c.createNamespace, c.migrate, c.startRoles,

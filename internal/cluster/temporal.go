@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/posthorn/posthorn/internal/program"
@@ -71,7 +73,9 @@ func temporalSettings(postgres *url.URL) []string {
 // createNamespace does what the container temporal-namespace does.
 func (c *cluster) createNamespace(ctx context.Context) error {
 	return c.eventually(ctx, "the namespace", func() error {
-		client, err := client.NewNamespaceClient(client.Options{HostPort: c.temporal, Logger: silent{}})
+		// Nothing is logged, because it is tried until it works.
+		quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+		client, err := client.NewNamespaceClient(client.Options{HostPort: c.temporal, Logger: quiet})
 		if err != nil {
 			return err
 		}
@@ -85,18 +89,3 @@ func (c *cluster) createNamespace(ctx context.Context) error {
 		return err
 	})
 }
-
-// silent is a log for what is tried until it works.
-type silent struct{}
-
-// Debug implements log.Logger of the SDK, as the others do.
-func (silent) Debug(string, ...any) {}
-
-// Info says nothing.
-func (silent) Info(string, ...any) {}
-
-// Warn says nothing.
-func (silent) Warn(string, ...any) {}
-
-// Error says nothing.
-func (silent) Error(string, ...any) {}

@@ -83,7 +83,7 @@ func standardSignature(version string, secret models.SigningSecret, content []by
 		if err != nil {
 			return "", err
 		}
-		return versionHMAC + "," + base64.StdEncoding.EncodeToString(digest(key, content)), nil
+		return versionHMAC + "," + base64.StdEncoding.EncodeToString(hmacSHA256(key, content)), nil
 	case version == versionEd25519 && secret.Private != "":
 		key, err := decodeKey(secret.Private, privatePrefix)
 		if err != nil || len(key) != ed25519.PrivateKeySize {
@@ -112,13 +112,13 @@ func hexSignatures(live []models.SigningSecret, body []byte) ([]string, error) {
 		if secret.Symmetric == "" {
 			return nil, errBadSecret
 		}
-		sum := digest([]byte(secret.Symmetric), body)
+		sum := hmacSHA256([]byte(secret.Symmetric), body)
 		signatures = append(signatures, "v1="+strings.ToUpper(hex.EncodeToString(sum)))
 	}
 	return signatures, nil
 }
 
-func digest(key, content []byte) []byte {
+func hmacSHA256(key, content []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(content)
 	return mac.Sum(nil)

@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"strconv"
 	"testing"
 
 	"code.dny.dev/ssrf"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/posthorn/posthorn/internal/testutil"
 )
 
 // forbidden is security.md table 1.1, written out here so that a change of the
@@ -172,7 +172,7 @@ func randomIn(r *rand.Rand, p netip.Prefix) netip.Addr {
 // repeats a run.
 func TestF40_AMillionSpellingsOfDeniedAddressesAreDenied(t *testing.T) {
 	t.Parallel()
-	seed := testSeed(t)
+	seed := testutil.Seed(t)
 	guards := []*guard{
 		newGuard(Config{}), newGuard(Config{AllowNAT64: true}), newGuard(Config{AllowCIDRs: prefixes("192.168.7.0/24", "fd00:7::/32")}),
 	}
@@ -220,19 +220,6 @@ func randomIn6(r *rand.Rand, p netip.Prefix) netip.Addr {
 		b[i] |= byte(r.Uint32()) & free
 	}
 	return netip.AddrFrom16(b)
-}
-
-// testSeed is POSTHORN_TEST_SEED, or a random one, which the log of a failure shows.
-func testSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if given := os.Getenv("POSTHORN_TEST_SEED"); given != "" {
-		var err error
-		seed, err = strconv.ParseUint(given, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("POSTHORN_TEST_SEED=%d", seed)
-	return seed
 }
 
 func TestNAT64FollowsTheAddressInside(t *testing.T) {

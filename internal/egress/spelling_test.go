@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/testutil"
 )
 
 // texts are ways to write an IPv4 address that some resolver, browser or parser reads as that address.
@@ -67,7 +69,7 @@ func otherDigits(r *rand.Rand, s string) string {
 // A random denied address, written in every way that leads to it somewhere, is no URL that is accepted.
 func TestF40_TextsOfDeniedAddressesAreRefused(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(testSeed(t), 1))
+	r := rand.New(rand.NewPCG(testutil.Seed(t), 1))
 	policies := []*policy{newPolicy(Config{AllowHTTP: true}.withDefaults()), newPolicy(Config{Ports: []uint16{8080}, AllowNAT64: true}.withDefaults())}
 	ranges, forms := forbiddenV4(), texts()
 	for n := range 100_000 {

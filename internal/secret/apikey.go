@@ -69,7 +69,8 @@ func newAPIKey(rng io.Reader, now time.Time, role string) (APIKey, error) {
 }
 
 // uuid7 lays the time and the version over random bytes (RFC 9562 5.7) and
-// returns the 32 hex digits.
+// returns the 32 hex digits. Not uuid.NewV7FromReader, which takes its time from
+// a clock that no test can set.
 func uuid7(b [idBytes]byte, now time.Time) string {
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))

@@ -64,7 +64,7 @@ func handshakeKey(rng io.Reader) (string, error) {
 }
 
 // NewTextSecret returns 256 random bits as 43 URL-safe characters, for schemes
-// that key with the secret's text (bridge), and for a generated operator key.
+// that key with the secret's text (bridge).
 func NewTextSecret() (string, error) { return textSecret(rand.Reader) }
 
 func textSecret(rng io.Reader) (string, error) {
@@ -73,4 +73,11 @@ func textSecret(rng io.Reader) (string, error) {
 		return "", err
 	}
 	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// NewOperatorKey returns a key for POSTHORN_OPERATOR_KEY: "ph_operator_" and 260
+// random bits as 52 characters of base32. It has no id and no checksum, as those
+// of NewAPIKey have: the configuration holds it whole.
+func NewOperatorKey() string {
+	return "ph_operator_" + rand.Text() + rand.Text() // never fails: it ends the program instead (Go 1.24)
 }

@@ -41,6 +41,7 @@ func TestGeneratedSecretsHaveTheirForm(t *testing.T) {
 		"webhook":   {NewWebhookSecret, `^whsec_[A-Za-z0-9+/]{43}=$`},
 		"handshake": {NewHandshakeKey, `^[0-9A-F]{40}$`},
 		"text":      {NewTextSecret, `^[A-Za-z0-9_-]{43}$`},
+		"operator":  {func() (string, error) { return NewOperatorKey(), nil }, `^ph_operator_[A-Z2-7]{52}$`},
 		"master":    {func() (string, error) { return GenerateMasterKey(), nil }, `^[A-Za-z0-9+/]{43}=$`},
 	} {
 		first, err := c.make()

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/internal/testutil"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -23,24 +23,16 @@ func BenchmarkDelivery(b *testing.B) {
 		b.Run(fmt.Sprintf("subscriptions=%d", subscriptions), func(b *testing.B) {
 			w := newBench(b, "sqlite:"+filepath.Join(b.TempDir(), "posthorn.db"), subscriptions)
 			b.SetParallelism(8)
-			before := cpuTime(b)
+			before := testutil.CPUTime(b)
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					w.deliver(b)
 				}
 			})
-			b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N*subscriptions), "cpu-µs/delivery")
+			b.ReportMetric(float64((testutil.CPUTime(b)-before).Microseconds())/float64(b.N*subscriptions), "cpu-µs/delivery")
 		})
 	}
-}
-
-// cpuTime is what this process has used so far.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 type bench struct {

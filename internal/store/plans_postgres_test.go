@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/internal/store/history"
+	"github.com/posthorn/posthorn/internal/store/storeseed"
 	"github.com/posthorn/posthorn/internal/store/storetest"
 	"github.com/posthorn/posthorn/internal/testpg"
 	"github.com/posthorn/posthorn/models"
@@ -150,10 +150,10 @@ func fillForPlans(t *testing.T, s *store.Store, pool *sql.DB, clock *storetest.C
 	t.Helper()
 	app, sub := applicationWithSubscription(t, s, clock)
 	other, othersSub := applicationWithSubscription(t, s, clock)
-	amounts := history.Amounts{Stored: plannedEvents, Waiting: waitingEvents, Application: app, Subscription: sub, Now: clock.Now()}
-	require.NoError(t, history.Fill(t.Context(), pool, s.Dialect(), amounts))
-	amounts = history.Amounts{Stored: otherEvents, First: 1 << 20, Application: other, Subscription: othersSub, Now: clock.Now()}
-	require.NoError(t, history.Fill(t.Context(), pool, s.Dialect(), amounts))
+	amounts := storeseed.Amounts{Stored: plannedEvents, Waiting: waitingEvents, Application: app, Subscription: sub, Now: clock.Now()}
+	require.NoError(t, storeseed.Fill(t.Context(), pool, s.Dialect(), amounts))
+	amounts = storeseed.Amounts{Stored: otherEvents, First: 1 << 20, Application: other, Subscription: othersSub, Now: clock.Now()}
+	require.NoError(t, storeseed.Fill(t.Context(), pool, s.Dialect(), amounts))
 	replacer := strings.NewReplacer("{app}", app, "{sub}", sub, "{other}", other)
 	for _, statement := range moreForPlans() {
 		_, err := pool.ExecContext(t.Context(), replacer.Replace(statement))

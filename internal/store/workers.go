@@ -137,12 +137,7 @@ func (s *Store) alive(tx *gorm.DB, asker string) (map[string]time.Time, error) {
 	return live, err
 }
 
-// Setting reads a named value; "" when it was never set.
-func (s *Store) Setting(ctx context.Context, name string) (string, error) {
-	value, err := setting(s.read(ctx), name)
-	return value, translate(err)
-}
-
+// setting reads a named value; "" when it was never set.
 func setting(tx *gorm.DB, name string) (string, error) {
 	var value string
 	err := takeRaw(tx, &value, "SELECT value FROM settings WHERE name = ?", name)
@@ -150,11 +145,6 @@ func setting(tx *gorm.DB, name string) (string, error) {
 		return "", nil
 	}
 	return value, err
-}
-
-// SetSetting stores a named value.
-func (s *Store) SetSetting(ctx context.Context, name, value string) error {
-	return s.write(ctx, func(tx *gorm.DB) error { return setSetting(tx, name, value) })
 }
 
 func setSetting(tx *gorm.DB, name, value string) error {

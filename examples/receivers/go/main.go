@@ -40,7 +40,7 @@ func standard(secret string) verify {
 	}
 	return func(r *http.Request, body []byte) (string, error) {
 		id, timestamp := r.Header.Get("Webhook-Id"), r.Header.Get("Webhook-Timestamp")
-		want := "v1," + base64.StdEncoding.EncodeToString(digest(key, id+"."+timestamp+"."+string(body)))
+		want := "v1," + base64.StdEncoding.EncodeToString(hmacSHA256(key, id+"."+timestamp+"."+string(body)))
 		for given := range strings.FieldsSeq(r.Header.Get("Webhook-Signature")) {
 			if equal(given, want) {
 				return id, checkTime(timestamp)
@@ -54,7 +54,7 @@ func standard(secret string) verify {
 // neither webhook-id nor webhook-timestamp: what knows a repeat, whoever sends it, is the body.
 func bridge(secret string) verify {
 	return func(r *http.Request, body []byte) (string, error) {
-		want := "v1=" + strings.ToUpper(hex.EncodeToString(digest([]byte(secret), string(body))))
+		want := "v1=" + strings.ToUpper(hex.EncodeToString(hmacSHA256([]byte(secret), string(body))))
 		for given := range strings.SplitSeq(r.Header.Get("BridgeApi-Signature"), ",") {
 			if equal(given, want) {
 				sum := sha256.Sum256(body)
@@ -105,7 +105,7 @@ func checkTime(seconds string) error {
 	return nil
 }
 
-func digest(key []byte, content string) []byte {
+func hmacSHA256(key []byte, content string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(content))
 	return mac.Sum(nil)

@@ -225,8 +225,9 @@ func jobDispatches(t *testing.T, w *world) {
 	})
 
 	t.Run("are made anew in another namespace", func(t *testing.T) {
+		_, err := w.AdoptNamespace(t.Context(), "before")
+		require.NoError(t, err)
 		w.quiet(t)
-		require.NoError(t, w.SetSetting(t.Context(), "temporal_namespace", "before"))
 		app := w.application(t)
 		ids := w.fireMany(t, 2, app, w.subscription(t, app))
 		open, done := w.startJob(t, app, listing(ids[0])), w.startJob(t, app, listing(ids[1]), dry)

@@ -28,169 +28,182 @@ func (w *world) requireAbandoned(t *testing.T, by string, ids ...string) {
 	}
 }
 
-func latestDelivered(t *testing.T, w *world) {
-	t.Helper()
+// latestCases are those of what the newest that was delivered does to older ones.
+func latestCases() []group {
+	return []group{
+		{"lets an older one that comes late end as it is accepted", latestEndsLateOne},
+		{"ends the older ones that wait, by whichever sequence", latestEndsOlderOnes},
+		{"leaves those with the same sequence alone", latestLeavesSameSequence},
+		{"has no say over other entities, types, subscriptions, or none", latestHasNoSayOverOthers},
+		{"is judged at the claim when there was no time to end all", latestIsJudgedAtClaim},
+		{"ends one that was in flight and failed", latestEndsFailedInFlight},
+		{"ends one whose sender died", latestEndsDeadSenders},
+		{"leaves one that was cancelled in flight cancelled", latestLeavesCancelled},
+		{"leaves one whose receiver is gone to that", latestLeavesGone},
+		{"ends more than one statement can", latestEndsMoreThanOneStatement},
+		{"tells the workflows that wait, and no others", latestTellsWaitingWorkflows},
+	}
+}
 
-	t.Run("lets an older one that comes late end as it is accepted", func(t *testing.T) {
+func latestEndsLateOne(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	newer := l.put(t, about("e", 2))
+	l.deliver(t, newer)
+	late := l.put(t, about("e", 1))
+	w.requireAbandoned(t, newer, late)
+	require.Equal(t, models.VerdictClosed, w.ask(t, l.owner, late).Verdict)
+	require.Empty(t, w.attempts(t, late))
+	require.Nil(t, w.invocation(t, late).Position)
+}
+
+func latestEndsOlderOnes(t *testing.T, w *world) {
+	for _, numbers := range [][]int64{{0, 0, 0, 0}, {7, 5, 9, 8}} {
 		l := w.line(t, latest())
-		newer := l.put(t, about("e", 2))
-		l.deliver(t, newer)
-		late := l.put(t, about("e", 1))
-		w.requireAbandoned(t, newer, late)
-		require.Equal(t, models.VerdictClosed, w.ask(t, l.owner, late).Verdict)
-		require.Empty(t, w.attempts(t, late))
-		require.Nil(t, w.invocation(t, late).Position)
-	})
-
-	t.Run("ends the older ones that wait, by whichever sequence", func(t *testing.T) {
-		for _, numbers := range [][]int64{{0, 0, 0, 0}, {7, 5, 9, 8}} {
-			l := w.line(t, latest())
-			pending := l.put(t, about("e", numbers[0]))
-			retrying := l.put(t, about("e", numbers[1]))
-			newest := l.put(t, about("e", numbers[2]))
-			if numbers[0] == 0 {
-				newest = l.put(t, about("e", 0))
-			}
-			between := l.put(t, about("e", numbers[3]))
-			w.attempt(t, l.owner, retrying, w.unreached)
-			l.deliver(t, newest)
-			w.requireAbandoned(t, newest, pending, retrying)
-			if numbers[0] == 0 {
-				w.requireStatuses(t, models.StatusPending, between) // the last accepted
-				l.deliver(t, between)
-			} else {
-				w.requireAbandoned(t, newest, between)
-			}
-			require.Equal(t, models.StatusSucceeded, w.invocation(t, newest).Status)
+		pending := l.put(t, about("e", numbers[0]))
+		retrying := l.put(t, about("e", numbers[1]))
+		newest := l.put(t, about("e", numbers[2]))
+		if numbers[0] == 0 {
+			newest = l.put(t, about("e", 0))
 		}
-	})
-
-	t.Run("leaves those with the same sequence alone", func(t *testing.T) {
-		l := w.line(t, latest())
-		first, second := l.put(t, about("e", 3)), l.put(t, about("e", 3))
-		l.deliver(t, second, first)
-		third := l.put(t, about("e", 3))
-		l.deliver(t, third)
-		w.requireStatuses(t, models.StatusSucceeded, first, second, third)
-	})
-
-	t.Run("has no say over other entities, types, subscriptions, or none", func(t *testing.T) {
-		for name, test := range map[string]struct {
-			order     models.Ordering
-			overtaken bool
-		}{"by type": {latest(), false}, "by entity": {latestOfEntity(), true}} {
-			l := w.line(t, test.order)
-			second := w.subscription(t, l.app)
-			a := l.ordered(t, l.app, test.order, []*models.Subscription{l.sub, second}, about("e", 0))
-			w.accept(t, l.app, a)
-			entity, none := l.put(t, about("other", 0)), l.put(t)
-			otherType := l.put(t, about("e", 0), of("loan.created"))
-			newer := l.put(t, about("e", 0))
-			l.deliver(t, newer)
-			w.requireAbandoned(t, newer, a.Invocations[0].ID)
-			w.requireStatuses(t, models.StatusPending, a.Invocations[1].ID, entity, none)
-			if test.overtaken {
-				w.requireAbandoned(t, newer, otherType)
-			} else {
-				require.Equal(t, models.StatusPending, w.invocation(t, otherType).Status, name)
-			}
-		}
-	})
-
-	t.Run("is judged at the claim when there was no time to end all", func(t *testing.T) {
-		l := w.line(t, latest())
-		older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
-		l.deliver(t, newer)
-		w.exec(t, "UPDATE invocations SET status = 'retrying', reason = NULL, abandoned_by = NULL, next_attempt_at ="+
-			" created_at WHERE id = ?", older)
-		g := w.ask(t, l.owner, older)
-		require.Equal(t, []any{models.VerdictClosed, models.StatusAbandoned}, []any{g.Verdict, g.Status})
-		w.requireAbandoned(t, newer, older)
-	})
-
-	t.Run("ends one that was in flight and failed", func(t *testing.T) {
-		l := w.line(t, latest())
-		failed, arrived, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0)), l.put(t, about("e", 0))
-		claims := []*models.Claim{w.claim(t, l.owner, failed), w.claim(t, l.owner, arrived)}
-		l.deliver(t, newer)
-		w.requireStatuses(t, models.StatusPending, failed, arrived)
-		require.Equal(t, models.Settled{Kept: true, Status: models.StatusAbandoned}, w.ends(t, claims[0], w.refused(500)))
-		w.requireAbandoned(t, newer, failed)
-		require.Len(t, w.attempts(t, failed), 1)
-		w.ends(t, claims[1], w.delivered())
-		require.Equal(t, models.StatusSucceeded, w.invocation(t, arrived).Status, "it did arrive")
-		late := l.put(t, about("e", 0))
-		require.Equal(t, models.StatusPending, w.invocation(t, late).Status)
-		require.Equal(t, models.VerdictGranted, w.ask(t, l.owner, late).Verdict, "the older one's success set nothing back")
-	})
-
-	t.Run("ends one whose sender died", func(t *testing.T) {
-		l := w.line(t, latest())
-		older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
-		w.claim(t, w.worker(t), older)
-		w.clock.Advance(store.Lease)
-		l.owner = w.worker(t)
-		l.deliver(t, newer)
-		require.Equal(t, models.VerdictClosed, w.ask(t, l.owner, older).Verdict)
-		w.requireAbandoned(t, newer, older)
-		require.Len(t, w.attempts(t, older), 1)
-	})
-
-	t.Run("leaves one that was cancelled in flight cancelled", func(t *testing.T) {
-		l := w.line(t, latest())
-		older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
-		c := w.claim(t, l.owner, older)
-		require.NoError(t, w.Cancel(t.Context(), older))
-		l.deliver(t, newer)
-		w.ends(t, c, w.unreached())
-		row := w.invocation(t, older)
-		require.Equal(t, []any{models.StatusCancelled, new(models.ReasonCancelled)}, []any{row.Status, row.Reason})
-		require.Nil(t, row.AbandonedBy)
-	})
-
-	t.Run("leaves one whose receiver is gone to that", func(t *testing.T) {
-		l := w.line(t, latest())
-		older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
-		c := w.claim(t, l.owner, older)
-		l.deliver(t, newer)
-		w.ends(t, c, w.goneResult())
-		row := w.invocation(t, older)
-		require.Equal(t, []any{models.StatusCancelled, new(models.ReasonSubscriptionGone)}, []any{row.Status, row.Reason})
-	})
-
-	t.Run("ends more than one statement can", func(t *testing.T) {
-		l := w.line(t, latest())
-		batch := make([]*models.Acceptance, 601)
-		for i := range batch {
-			batch[i] = l.ordered(t, l.app, l.order, []*models.Subscription{l.sub}, about("e", 0))
-		}
-		w.accept(t, l.app, batch...)
-		newest := batch[len(batch)-1].Invocations[0].ID
-		l.deliver(t, newest)
-		require.Equal(t, len(batch)-1, w.count(t,
-			"SELECT count(*) FROM invocations WHERE status = 'abandoned' AND abandoned_by = ?", newest))
-	})
-
-	t.Run("tells the workflows that wait, and no others", func(t *testing.T) {
-		w.quiet(t)
-		l := w.line(t, latest())
-		awaited, retrying := l.put(t, about("e", 0)), l.put(t, about("e", 0))
-		w.dispatched(t)
+		between := l.put(t, about("e", numbers[3]))
 		w.attempt(t, l.owner, retrying, w.unreached)
-		undispatched := l.put(t, about("e", 0))
-		parked := l.put(t, about("e", 0))
-		w.update(t, l.sub, func(s *models.Subscription) { s.Enabled = false })
-		require.Equal(t, models.VerdictParked, w.ask(t, l.owner, parked).Verdict)
+		l.deliver(t, newest)
+		w.requireAbandoned(t, newest, pending, retrying)
+		if numbers[0] == 0 {
+			w.requireStatuses(t, models.StatusPending, between) // the last accepted
+			l.deliver(t, between)
+		} else {
+			w.requireAbandoned(t, newest, between)
+		}
+		require.Equal(t, models.StatusSucceeded, w.invocation(t, newest).Status)
+	}
+}
+
+func latestLeavesSameSequence(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	first, second := l.put(t, about("e", 3)), l.put(t, about("e", 3))
+	l.deliver(t, second, first)
+	third := l.put(t, about("e", 3))
+	l.deliver(t, third)
+	w.requireStatuses(t, models.StatusSucceeded, first, second, third)
+}
+
+func latestHasNoSayOverOthers(t *testing.T, w *world) {
+	for name, test := range map[string]struct {
+		order     models.Ordering
+		overtaken bool
+	}{"by type": {latest(), false}, "by entity": {latestOfEntity(), true}} {
+		l := w.line(t, test.order)
+		second := w.subscription(t, l.app)
+		a := l.ordered(t, l.app, test.order, []*models.Subscription{l.sub, second}, about("e", 0))
+		w.accept(t, l.app, a)
+		entity, none := l.put(t, about("other", 0)), l.put(t)
+		otherType := l.put(t, about("e", 0), of("loan.created"))
 		newer := l.put(t, about("e", 0))
-		w.ends(t, w.redeliver(t, l.owner, newer), w.delivered())
-		w.requireAbandoned(t, newer, awaited, retrying, undispatched, parked)
-		for id, commands := range map[string]int{awaited: 1, retrying: 1, undispatched: 0, parked: 0, newer: 0} {
-			require.Equal(t, commands, w.commandsOf(t, id))
+		l.deliver(t, newer)
+		w.requireAbandoned(t, newer, a.Invocations[0].ID)
+		w.requireStatuses(t, models.StatusPending, a.Invocations[1].ID, entity, none)
+		if test.overtaken {
+			w.requireAbandoned(t, newer, otherType)
+		} else {
+			require.Equal(t, models.StatusPending, w.invocation(t, otherType).Status, name)
 		}
-		for _, c := range w.takeCommands(t, 10) {
-			require.Equal(t, []any{models.CommandCancel, w.invocation(t, c.InvocationID).WorkflowID}, []any{c.Kind, c.WorkflowID})
-		}
-	})
+	}
+}
+
+func latestIsJudgedAtClaim(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
+	l.deliver(t, newer)
+	w.exec(t, "UPDATE invocations SET status = 'retrying', reason = NULL, abandoned_by = NULL, next_attempt_at ="+
+		" created_at WHERE id = ?", older)
+	g := w.ask(t, l.owner, older)
+	require.Equal(t, []any{models.VerdictClosed, models.StatusAbandoned}, []any{g.Verdict, g.Status})
+	w.requireAbandoned(t, newer, older)
+}
+
+func latestEndsFailedInFlight(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	failed, arrived, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0)), l.put(t, about("e", 0))
+	claims := []*models.Claim{w.claim(t, l.owner, failed), w.claim(t, l.owner, arrived)}
+	l.deliver(t, newer)
+	w.requireStatuses(t, models.StatusPending, failed, arrived)
+	require.Equal(t, models.Settled{Kept: true, Status: models.StatusAbandoned}, w.ends(t, claims[0], w.refused(500)))
+	w.requireAbandoned(t, newer, failed)
+	require.Len(t, w.attempts(t, failed), 1)
+	w.ends(t, claims[1], w.delivered())
+	require.Equal(t, models.StatusSucceeded, w.invocation(t, arrived).Status, "it did arrive")
+	late := l.put(t, about("e", 0))
+	require.Equal(t, models.StatusPending, w.invocation(t, late).Status)
+	require.Equal(t, models.VerdictGranted, w.ask(t, l.owner, late).Verdict, "the older one's success set nothing back")
+}
+
+func latestEndsDeadSenders(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
+	w.claim(t, w.worker(t), older)
+	w.clock.Advance(store.Lease)
+	l.owner = w.worker(t)
+	l.deliver(t, newer)
+	require.Equal(t, models.VerdictClosed, w.ask(t, l.owner, older).Verdict)
+	w.requireAbandoned(t, newer, older)
+	require.Len(t, w.attempts(t, older), 1)
+}
+
+func latestLeavesCancelled(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
+	c := w.claim(t, l.owner, older)
+	require.NoError(t, w.Cancel(t.Context(), older))
+	l.deliver(t, newer)
+	w.ends(t, c, w.unreached())
+	row := w.invocation(t, older)
+	require.Equal(t, []any{models.StatusCancelled, new(models.ReasonCancelled)}, []any{row.Status, row.Reason})
+	require.Nil(t, row.AbandonedBy)
+}
+
+func latestLeavesGone(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	older, newer := l.put(t, about("e", 0)), l.put(t, about("e", 0))
+	c := w.claim(t, l.owner, older)
+	l.deliver(t, newer)
+	w.ends(t, c, w.goneResult())
+	row := w.invocation(t, older)
+	require.Equal(t, []any{models.StatusCancelled, new(models.ReasonSubscriptionGone)}, []any{row.Status, row.Reason})
+}
+
+func latestEndsMoreThanOneStatement(t *testing.T, w *world) {
+	l := w.line(t, latest())
+	batch := make([]*models.Acceptance, 601)
+	for i := range batch {
+		batch[i] = l.ordered(t, l.app, l.order, []*models.Subscription{l.sub}, about("e", 0))
+	}
+	w.accept(t, l.app, batch...)
+	newest := batch[len(batch)-1].Invocations[0].ID
+	l.deliver(t, newest)
+	require.Equal(t, len(batch)-1, w.count(t,
+		"SELECT count(*) FROM invocations WHERE status = 'abandoned' AND abandoned_by = ?", newest))
+}
+
+func latestTellsWaitingWorkflows(t *testing.T, w *world) {
+	w.quiet(t)
+	l := w.line(t, latest())
+	awaited, retrying := l.put(t, about("e", 0)), l.put(t, about("e", 0))
+	w.dispatched(t)
+	w.attempt(t, l.owner, retrying, w.unreached)
+	undispatched := l.put(t, about("e", 0))
+	parked := l.put(t, about("e", 0))
+	w.update(t, l.sub, func(s *models.Subscription) { s.Enabled = false })
+	require.Equal(t, models.VerdictParked, w.ask(t, l.owner, parked).Verdict)
+	newer := l.put(t, about("e", 0))
+	w.ends(t, w.redeliver(t, l.owner, newer), w.delivered())
+	w.requireAbandoned(t, newer, awaited, retrying, undispatched, parked)
+	for id, commands := range map[string]int{awaited: 1, retrying: 1, undispatched: 0, parked: 0, newer: 0} {
+		require.Equal(t, commands, w.commandsOf(t, id))
+	}
+	for _, c := range w.takeCommands(t, 10) {
+		require.Equal(t, []any{models.CommandCancel, w.invocation(t, c.InvocationID).WorkflowID}, []any{c.Kind, c.WorkflowID})
+	}
 }
 
 func latestByHand(t *testing.T, w *world) {

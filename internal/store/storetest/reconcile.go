@@ -185,7 +185,5 @@ func namespace(t *testing.T, w *world) {
 	require.Len(t, rows, 1)
 	require.Equal(t, command, rows[0].ID)
 	require.True(t, w.invocation(t, parkedOne).Parked)
-	last, err := w.Setting(t.Context(), "temporal_namespace")
-	require.NoError(t, err)
-	require.Equal(t, "second", last)
+	require.False(t, adopt("second"), "the last is kept")
 }

@@ -21,6 +21,16 @@ type group struct {
 	cases func(t *testing.T, w *world)
 }
 
+// each makes one group of a table of cases, which run one after the other.
+func each(table []group) func(t *testing.T, w *world) {
+	return func(t *testing.T, w *world) {
+		t.Helper()
+		for _, g := range table {
+			t.Run(g.name, func(t *testing.T) { g.cases(t, w) })
+		}
+	}
+}
+
 // Run runs the suite. open must give a Store on a fresh and empty database, without a schema, and close it when the
 // test that it was called with ends.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) *store.Store) {
@@ -29,9 +39,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) *store.Stor
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, open)
-			for _, g := range groups {
-				t.Run(g.name, func(t *testing.T) { g.cases(t, w) })
-			}
+			each(groups)(t, w)
 		})
 	}
 	t.Run("outage", func(t *testing.T) {
@@ -75,10 +83,11 @@ func databases() map[string][]group {
 			{"commands", commands},
 			{"reconcile", reconcile},
 			{"adopt namespace", namespace},
-			{"settings", settings},
+			{"event types", eventTypes},
+			{"workers", workers},
 		},
 		"gate": {
-			{"any", gate},
+			{"any", each(gateCases())},
 			{"interrupted attempt", interrupted},
 			{"paused subscription", paused},
 			{"expired policy", expired},
@@ -86,8 +95,8 @@ func databases() map[string][]group {
 		},
 		"limits": {
 			{"in flight and per second", limited},
-			{"the line behind a limit", waiting},
-			{"a failing subscription", failing},
+			{"the line behind a limit", each(lineCases())},
+			{"a failing subscription", each(failingCases())},
 			{"contention", contended},
 			{"subscriptions", limit},
 			{"secrets", secrets},
@@ -103,7 +112,7 @@ func databases() map[string][]group {
 		},
 		"jobs": {
 			{"accepted", jobs},
-			{"claims", jobClaims},
+			{"claims", each(jobClaimCases())},
 			{"pace and limits", jobPace},
 			{"course", jobCourse},
 			{"dispatch", jobDispatches},
@@ -125,7 +134,7 @@ func databases() map[string][]group {
 			{"a queue's end", queueEnds},
 			{"a broken queue", queueHealed},
 			{"all queues", queues},
-			{"newest delivered", latestDelivered},
+			{"newest delivered", each(latestCases())},
 			{"newest delivered by hand", latestByHand},
 			{"newest delivered, at random", latestAtRandom},
 			{"contention", orderContended},

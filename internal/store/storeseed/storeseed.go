@@ -1,7 +1,7 @@
-// Package history fills a database with what traffic leaves behind: events that were delivered long ago, and events whose
-// time has not come. A few SQL statements make a million of them within minutes. Benchmarks and tests of query plans use
-// it; nothing else does.
-package history
+// Package storeseed fills a database with what traffic leaves behind: events that were delivered long ago, and events
+// whose time has not come. A few SQL statements make a million of them within minutes. Benchmarks and tests of query
+// plans use it; nothing else does.
+package storeseed
 
 import (
 	"context"
@@ -50,16 +50,16 @@ const (
 // autovacuum would a minute later.
 func Fill(ctx context.Context, db *sql.DB, dialect migrations.Dialect, a Amounts) error {
 	if !models.IsID(a.Application) || !models.IsID(a.Subscription) {
-		return errors.New("history: application and subscription must be ids")
+		return errors.New("storeseed: application and subscription must be ids")
 	}
 	spec, err := storeSpec(ctx, db, dialect)
 	if err != nil {
-		return fmt.Errorf("history: %w", err)
+		return fmt.Errorf("storeseed: %w", err)
 	}
 	f := filler{dialect: dialect, amounts: a, spec: spec}
 	for from := 0; from < a.Stored+a.Waiting; from += perTransaction {
 		if err := f.fill(ctx, db, from, min(from+perTransaction, a.Stored+a.Waiting)); err != nil {
-			return fmt.Errorf("history: %w", err)
+			return fmt.Errorf("storeseed: %w", err)
 		}
 	}
 	if dialect == migrations.Postgres {

@@ -1,4 +1,4 @@
-package history_test
+package storeseed_test
 
 import (
 	"path/filepath"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/internal/store/history"
+	"github.com/posthorn/posthorn/internal/store/storeseed"
 	"github.com/posthorn/posthorn/internal/testpg"
 	"github.com/posthorn/posthorn/models"
 )
@@ -47,8 +47,8 @@ func fill(t *testing.T, s *store.Store, now time.Time) {
 	require.NoError(t, s.CreateSubscription(t.Context(), sub, 1))
 	pool, err := s.SQL()
 	require.NoError(t, err)
-	amounts := history.Amounts{Stored: 3000, Waiting: 20, Application: app.ID, Subscription: sub.ID, Now: now}
-	require.NoError(t, history.Fill(t.Context(), pool, s.Dialect(), amounts))
+	amounts := storeseed.Amounts{Stored: 3000, Waiting: 20, Application: app.ID, Subscription: sub.ID, Now: now}
+	require.NoError(t, storeseed.Fill(t.Context(), pool, s.Dialect(), amounts))
 
 	stats, err := s.SubscriptionStats(t.Context(), sub.ID)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func fill(t *testing.T, s *store.Store, now time.Time) {
 	require.NoError(t, err)
 	require.Len(t, log, 1)
 	require.Equal(t, models.AttemptSucceeded, log[0].Outcome)
-	rare, _, err := s.Events(t.Context(), models.EventFilter{ApplicationID: app.ID, Type: history.TypeRare}, models.Page{Limit: 25})
+	rare, _, err := s.Events(t.Context(), models.EventFilter{ApplicationID: app.ID, Type: storeseed.TypeRare}, models.Page{Limit: 25})
 	require.NoError(t, err)
 	require.Len(t, rare, 1)
 	taken, err := s.TakeDispatches(t.Context(), 10)
@@ -78,5 +78,5 @@ func fill(t *testing.T, s *store.Store, now time.Time) {
 	require.Empty(t, taken, "nothing is due")
 
 	amounts.Application = "x"
-	require.Error(t, history.Fill(t.Context(), pool, s.Dialect(), amounts))
+	require.Error(t, storeseed.Fill(t.Context(), pool, s.Dialect(), amounts))
 }
