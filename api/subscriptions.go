@@ -162,6 +162,7 @@ func addEventTypes(p *profiles.Profile, sub *models.Subscription, given []typeNa
 		return models.Invalid("event_types", "must not be empty")
 	}
 	var f models.Faults
+	old := slices.Clone(sub.EventTypes)
 	for i, text := range given {
 		name, err := p.ResolvePattern(string(text))
 		switch {
@@ -180,7 +181,7 @@ func addEventTypes(p *profiles.Profile, sub *models.Subscription, given []typeNa
 		return err
 	}
 	d := draft{profile: p, sub: sub}
-	d.setVersion(&optional[string]{})
+	d.setVersion(&optional[string]{}, old)
 	return d.err()
 }
 
