@@ -120,6 +120,9 @@ type invocationsQuery struct {
 }
 
 func (s *server) listInvocations(ctx context.Context, c *call, in *invocationsQuery) (Page[Invocation], error) {
+	if err := in.check(); err != nil {
+		return Page[Invocation]{}, err
+	}
 	withPayload, err := checkInclude(in.Paging, in.Include)
 	if err != nil {
 		return Page[Invocation]{}, err
@@ -144,6 +147,18 @@ func (s *server) listInvocations(ctx context.Context, c *call, in *invocationsQu
 		err = s.addPayloads(ctx, rows, views)
 	}
 	return newPage(s, c, views, next), err
+}
+
+// check refuses what Huma takes for a UUID and Postgres does not: urn:uuid:…, {…}, upper case.
+func (in *invocationsQuery) check() error {
+	var f models.Faults
+	if in.SubscriptionID != "" && !models.IsID(in.SubscriptionID) {
+		f.Add("subscription_id", "must be the id of a subscription")
+	}
+	if in.EventID != "" && !models.IsID(in.EventID) {
+		f.Add("event_id", "must be the id of an event")
+	}
+	return f.Err()
 }
 
 // filterType is resolveType that knows the profile's test as well, which no catalogue lists.
