@@ -58,7 +58,8 @@ func (a *App) startProbes(ctx context.Context) (err error) {
 	if a.roles.API || a.cfg.WorkerListen == "" {
 		return nil
 	}
-	a.probesURL, err = a.serve(ctx, "probes", a.cfg.WorkerListen, "--worker-listen (POSTHORN_WORKER_LISTEN)", a.probes().Handler())
+	const setting = "--worker-listen (POSTHORN_WORKER_LISTEN)"
+	a.probesURL, err = a.serve(ctx, "probes", a.cfg.WorkerListen, setting, a.probes().Handler())
 	return err
 }
 
