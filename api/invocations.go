@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -109,14 +108,13 @@ func (s *server) temporalURL(workflowID string) *string {
 
 type invocationsQuery struct {
 	Paging
-	SubscriptionID string    `query:"subscription_id" format:"uuid"`
-	EventID        string    `query:"event_id" format:"uuid"`
-	EventType      string    `query:"event_type" maxLength:"128" doc:"A name or wire value."`
-	EntityID       string    `query:"entity_id" maxLength:"128"`
-	Status         string    `query:"status" enum:"pending,queued,retrying,paused,succeeded,failed,cancelled,abandoned"`
-	After          time.Time `query:"after" doc:"created_at is this time or later."`
-	Before         time.Time `query:"before" doc:"created_at is earlier than this."`
-	Include        string    `query:"include" enum:"payload" doc:"payload: with the payloads; limit is then 50 at most."`
+	SubscriptionID string `query:"subscription_id" format:"uuid"`
+	EventID        string `query:"event_id" format:"uuid"`
+	EventType      string `query:"event_type" maxLength:"128" doc:"A name or wire value."`
+	EntityID       string `query:"entity_id" maxLength:"128"`
+	Status         string `query:"status" enum:"pending,queued,retrying,paused,succeeded,failed,cancelled,abandoned"`
+	Window
+	Include string `query:"include" enum:"payload" doc:"payload: with the payloads; limit is then 50 at most."`
 }
 
 func (s *server) listInvocations(ctx context.Context, c *call, in *invocationsQuery) (Page[Invocation], error) {
