@@ -7,6 +7,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/models"
+	"github.com/posthorn/posthorn/profiles"
 )
 
 // Application is a tenant, as answers show it.
@@ -46,7 +47,7 @@ func (s *server) createApplication(ctx context.Context, c *call, in *application
 	if !slices.Contains(s.Profiles.Names(), in.Profile) {
 		return Application{}, models.Invalid("profile", "there is no profile %q", models.Shorten(in.Profile))
 	}
-	if err := s.checkOverrides(ctx, in.Profile, in.Overrides); err != nil {
+	if _, err := s.checkOverrides(ctx, in.Profile, in.Overrides); err != nil {
 		return Application{}, err
 	}
 	handshake, err := secret.NewHandshakeKey()
@@ -87,10 +88,15 @@ func (s *server) getApplication(_ context.Context, c *call, _ *nothing) (Applica
 }
 
 func (s *server) changeApplication(ctx context.Context, c *call, in *applicationChange) (Application, error) {
-	if err := s.checkOverrides(ctx, c.application.Profile, in.Overrides.Value); err != nil {
+	p, err := s.checkOverrides(ctx, c.application.Profile, in.Overrides.Value)
+	if err != nil {
 		return Application{}, err
 	}
-	changed, err := s.Store.UpdateApplication(ctx, c.application.ID, func(a *models.Application) error {
+	update := s.Store.UpdateApplication
+	if in.Overrides.Set && p.Verification.Kind == profiles.VerificationNone {
+		update = s.Store.UpdateWithoutHandshake
+	}
+	changed, err := update(ctx, c.application.ID, func(a *models.Application) error {
 		if in.Name != nil {
 			a.Name = *in.Name
 		}
@@ -105,6 +111,7 @@ func (s *server) changeApplication(ctx context.Context, c *call, in *application
 	if err != nil {
 		return Application{}, err
 	}
+	s.Wake() // what waited for a handshake may go on
 	return applicationView(changed), nil
 }
 
@@ -112,12 +119,11 @@ func (s *server) deleteApplication(ctx context.Context, c *call) error {
 	return s.Store.DeleteApplication(ctx, c.application.ID)
 }
 
-// checkOverrides tries them on the profile; nil are none.
-func (s *server) checkOverrides(ctx context.Context, profile string, overrides knobs) error {
+// checkOverrides tries them on the profile, and returns what comes of it; nil are none.
+func (s *server) checkOverrides(ctx context.Context, profile string, overrides knobs) (*profiles.Profile, error) {
 	p, err := s.Profiles.Named(ctx, profile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = p.WithOverrides(json.RawMessage(overrides))
-	return err
+	return p.WithOverrides(json.RawMessage(overrides))
 }

@@ -149,7 +149,12 @@ func TestPreviewOfARetryPolicy(t *testing.T) {
 	require.Len(t, endless["delays"], 100)
 	require.Nil(t, endless["attempts"])
 	require.Nil(t, endless["total"])
+	unlimited := `"interval":"1h","max_age":0,"max_interval":null,"jitter":null`
+	require.Nil(t, w.op("POST", path, `{"retry":{"kind":"fixed",`+unlimited+`}}`).is(200)["attempts"], "0 is a duration")
 	for body, place := range map[string]string{
+		`{"retry":{"kind":"polynomial","initial":"1s"}}`:            "retry.degree",
+		`{"retry":{"kind":"fixed","interval":0}}`:                   "retry.interval",
+		`{"retry":{"kind":"fixed","interval":"1h","max_age":"0x"}}`: "retry.max_age",
 		`{}`: "retry", `{"retry":null}`: "retry", `{"retry":{}}`: "retry.kind", `{"retry":{"kind":"fixed"}}`: "retry.interval",
 		`{"retry":{"kind":"magic"}}`: "retry.kind", `{"retry":{"kind":"fixed","interval":5}}`: "retry.interval",
 		`{"retry":{"kind":"fixed","interval":"1h","speed":1}}`:         "retry.speed",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/posthorn/posthorn/models"
 )
@@ -34,10 +33,9 @@ func auditView(e *models.AuditEntry) AuditEntry {
 
 type auditQuery struct {
 	Paging
-	ApplicationID string    `query:"application_id" format:"uuid"`
-	Action        string    `query:"action" maxLength:"64" doc:"The operationId of a route that changes something, rotate-master-key, or complete-erasure."`
-	After         time.Time `query:"after" doc:"created_at is this time or later."`
-	Before        time.Time `query:"before" doc:"created_at is earlier than this."`
+	ApplicationID string `query:"application_id" format:"uuid"`
+	Action        string `query:"action" maxLength:"64" doc:"The operationId of a route that changes something, rotate-master-key, or complete-erasure."`
+	Window
 }
 
 func (s *server) listAudit(ctx context.Context, c *call, in *auditQuery) (Page[AuditEntry], error) {

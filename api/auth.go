@@ -29,6 +29,8 @@ func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 			s.refuse(g, c, err)
 			return
 		}
+		// Every answer is JSON. Huma would choose by this header once the work is done, and panics where it is malformed.
+		g.Request.Header.Del("Accept")
 		next(huma.WithValue(ctx, callKey{}, c))
 	}
 }

@@ -132,9 +132,12 @@ func TestWhichKeysWhoMayCreate(t *testing.T) {
 	w := newWorld(t)
 	own := newTenant(w, "")
 	path := "/v1/applications/" + own.app + "/keys"
-	for role, want := range map[string]int{"admin": 201, "member": 201, "publisher": 403, "operator": 422, "": 422} {
+	for role, want := range map[string]int{"admin": 201, "member": 201, "publisher": 403, "operator": 403, "": 422, "root": 422} {
 		body := `{"role":"` + role + `","name":"k"}`
 		require.Equal(t, want, w.do(own.roles[models.RoleAdmin], "POST", path, body).status, role)
+	}
+	for role, want := range map[string]int{"admin": 201, "member": 201, "publisher": 201, "operator": 422, "": 422, "root": 422} {
+		require.Equal(t, want, w.op("POST", path, `{"role":"`+role+`","name":"k"}`).status, role)
 	}
 	for role, want := range map[string]int{"admin": 422, "member": 422, "publisher": 201, "operator": 201} {
 		require.Equal(t, want, w.op("POST", "/v1/keys", `{"role":"`+role+`","name":"k"}`).status, role)
@@ -157,4 +160,17 @@ func TestKeysOfADeletedApplicationOpenNothing(t *testing.T) {
 	require.Equal(t, "cancelled", invocation["status"])
 	require.Equal(t, "application_deleted", invocation["reason"])
 	w.op("GET", "/v1/invocations/"+own.invocation+"/logs", "").is(200)
+}
+
+func TestAnAdminThatAsksForAnOperatorKeyHeardThatThereIsNoSuchRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, "")
+	path := "/v1/applications/" + own.app + "/keys"
+	admin := own.roles[models.RoleAdmin]
+	w.do(admin, "POST", path, `{"role":"operator","name":"k"}`).problem(403, models.CodeForbidden)
+	w.do(admin, "POST", path, `{"role":"root","name":"k"}`).problem(422, models.CodeValidation, "role")
+	w.do(admin, "POST", path, `{"role":7,"name":""}`).problem(422, models.CodeValidation, "role", "name")
+	w.op("POST", path, `{"role":"operator","name":"k"}`).problem(422, models.CodeValidation, "role")
+	w.do(own.roles[models.RoleMember], "POST", path, `{"role":"operator","name":"k"}`).problem(403, models.CodeForbidden)
 }

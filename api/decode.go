@@ -83,6 +83,11 @@ func (d *decoder) value(text []byte, v reflect.Value, place string, tag reflect.
 	case *time.Time:
 		d.time(text, place, t)
 		return
+	case *models.Duration:
+		if !models.IsZeroNumber(string(text)) {
+			d.text(text, place, t)
+		}
+		return
 	case encoding.TextUnmarshaler:
 		d.text(text, place, t)
 		return

@@ -78,7 +78,7 @@ func (d *decoder) time(text []byte, place string, target *time.Time) {
 	if err != nil {
 		d.fault(place, "must be an RFC 3339 time such as 2026-11-21T19:17:00Z")
 	}
-	*target = at.UTC()
+	*target = given(at.UTC())
 }
 
 func (d *decoder) checkString(s, place string, tag reflect.StructTag) {

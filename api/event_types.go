@@ -77,7 +77,7 @@ type eventTypeChangeForm struct {
 	Group       string   `json:"group,omitempty" maxLength:"100"`
 	Description string   `json:"description,omitempty" maxLength:"2000"`
 	Deprecated  bool     `json:"deprecated,omitempty"`
-	Versions    []string `json:"versions,omitempty" doc:"All of them: the list replaces the old one."`
+	Versions    []string `json:"versions,omitempty" doc:"More of them: they are added to those that there are."`
 	Schema      raw      `json:"schema,omitempty" doc:"JSON Schema 2020-12, an object; null = any payload."`
 }
 
@@ -108,6 +108,7 @@ func (s *server) createEventType(ctx context.Context, c *call, in *eventTypeBody
 }
 
 func (s *server) changeEventType(ctx context.Context, c *call, in *eventTypeChange) (EventType, error) {
+	s.Profiles.Forget(c.path("name")) // what another process added a moment ago is not to be lost
 	p, err := s.Profiles.Named(ctx, c.path("name"))
 	if err != nil {
 		return EventType{}, err

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/posthorn/posthorn/models"
 )
@@ -116,12 +115,11 @@ func checkInclude(p Paging, include string) (withPayload bool, err error) {
 
 type eventsQuery struct {
 	Paging
-	Type        string    `query:"type" maxLength:"128" doc:"A name or wire value."`
-	EntityID    string    `query:"entity_id" maxLength:"128"`
-	After       time.Time `query:"after" doc:"created_at is this time or later."`
-	Before      time.Time `query:"before" doc:"created_at is earlier than this."`
-	Undelivered bool      `query:"undelivered" doc:"Only events that some subscription has not got, or none was there for."`
-	Include     string    `query:"include" enum:"payload" doc:"payload: with the payloads; limit is then 50 at most."`
+	Type     string `query:"type" maxLength:"128" doc:"A name or wire value."`
+	EntityID string `query:"entity_id" maxLength:"128"`
+	Window
+	Undelivered bool   `query:"undelivered" doc:"Only events that some subscription has not got, or none was there for."`
+	Include     string `query:"include" enum:"payload" doc:"payload: with the payloads; limit is then 50 at most."`
 }
 
 func (s *server) listEvents(ctx context.Context, c *call, in *eventsQuery) (Page[Event], error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -109,17 +108,19 @@ func (s *server) temporalURL(workflowID string) *string {
 
 type invocationsQuery struct {
 	Paging
-	SubscriptionID string    `query:"subscription_id" format:"uuid"`
-	EventID        string    `query:"event_id" format:"uuid"`
-	EventType      string    `query:"event_type" maxLength:"128" doc:"A name or wire value."`
-	EntityID       string    `query:"entity_id" maxLength:"128"`
-	Status         string    `query:"status" enum:"pending,queued,retrying,paused,succeeded,failed,cancelled,abandoned"`
-	After          time.Time `query:"after" doc:"created_at is this time or later."`
-	Before         time.Time `query:"before" doc:"created_at is earlier than this."`
-	Include        string    `query:"include" enum:"payload" doc:"payload: with the payloads; limit is then 50 at most."`
+	SubscriptionID string `query:"subscription_id" format:"uuid"`
+	EventID        string `query:"event_id" format:"uuid"`
+	EventType      string `query:"event_type" maxLength:"128" doc:"A name or wire value."`
+	EntityID       string `query:"entity_id" maxLength:"128"`
+	Status         string `query:"status" enum:"pending,queued,retrying,paused,succeeded,failed,cancelled,abandoned"`
+	Window
+	Include string `query:"include" enum:"payload" doc:"payload: with the payloads; limit is then 50 at most."`
 }
 
 func (s *server) listInvocations(ctx context.Context, c *call, in *invocationsQuery) (Page[Invocation], error) {
+	if err := in.check(); err != nil {
+		return Page[Invocation]{}, err
+	}
 	withPayload, err := checkInclude(in.Paging, in.Include)
 	if err != nil {
 		return Page[Invocation]{}, err
@@ -144,6 +145,18 @@ func (s *server) listInvocations(ctx context.Context, c *call, in *invocationsQu
 		err = s.addPayloads(ctx, rows, views)
 	}
 	return newPage(s, c, views, next), err
+}
+
+// check refuses what Huma takes for a UUID and Postgres does not: urn:uuid:…, {…}, upper case.
+func (in *invocationsQuery) check() error {
+	var f models.Faults
+	if in.SubscriptionID != "" && !models.IsID(in.SubscriptionID) {
+		f.Add("subscription_id", "must be the id of a subscription")
+	}
+	if in.EventID != "" && !models.IsID(in.EventID) {
+		f.Add("event_id", "must be the id of an event")
+	}
+	return f.Err()
 }
 
 // filterType is resolveType that knows the profile's test as well, which no catalogue lists.

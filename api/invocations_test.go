@@ -204,3 +204,19 @@ func TestAnEventWithoutSubscribersIsKept(t *testing.T) {
 	w.op("POST", "/v1/applications/"+app+"/events", `{"type":"t","payload":1,"entity_id":"e"}`).
 		problem(422, models.CodeValidation, "sequence")
 }
+
+func TestAnIDInAnotherSpellingThanOursWasAFaultOfThisServer(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		own := newTenant(w, "")
+		list := "/v1/applications/" + own.app + "/invocations?"
+		for name, id := range map[string]string{"subscription_id": own.sub, "event_id": own.event} {
+			require.Len(w.t, w.op("GET", list+name+"="+id, "").is(200)["items"], 1)
+			for _, spelling := range []string{"urn:uuid:" + id, "%7B" + id + "%7D", strings.ToUpper(id), strings.ReplaceAll(id, "-", "")} {
+				w.op("GET", list+name+"="+spelling, "").problem(422, models.CodeValidation, name)
+			}
+		}
+		w.op("GET", "/v1/applications/"+own.app+"/timeline?subscription_id="+strings.ToUpper(own.sub), "").
+			problem(422, models.CodeValidation, "subscription_id")
+	})
+}

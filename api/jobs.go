@@ -65,7 +65,8 @@ type redeliveries struct {
 	DryRun bool              `json:"dry_run,omitempty" doc:"Counts what matches and sends nothing."`
 }
 
-// redeliveryFilter narrows as the same parameters of the list of invocations do; what is accepted later does not join.
+// redeliveryFilter narrows as the same parameters of the list of invocations do; without a member it is for everything.
+// What is accepted later does not join.
 type redeliveryFilter struct {
 	SubscriptionID string    `json:"subscription_id,omitempty" format:"uuid"`
 	EventType      typeName  `json:"event_type,omitempty"`
@@ -135,8 +136,6 @@ func (s *server) redeliveryFilter(
 	switch {
 	case in == nil:
 		return nil, nil //nolint:nilnil // a list of ids
-	case *in == redeliveryFilter{}:
-		return nil, models.Invalid("", "must have a member: everything is rarely meant")
 	case in.SubscriptionID != "" && !models.IsID(in.SubscriptionID):
 		return nil, models.Invalid("subscription_id", "must be the id of a subscription")
 	}

@@ -70,6 +70,22 @@ func TestAJobOfAFilter(t *testing.T) {
 	require.Equal(t, "completed", w.op("POST", path, `{"filter":{"status":"failed"}}`).is(202)["state"], "nothing to do")
 }
 
+func TestAFilterWithoutMembersWasRefusedThoughEachIsOptional(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, "")
+	newTenant(w, "")
+	w.event(own.app, `{"type":"loan.closed","payload":1}`)
+	path := "/v1/applications/" + own.app + "/redeliveries"
+	for _, filter := range []string{
+		`{}`, `{"subscription_id":null,"event_type":null,"status":null,"after":null,"before":null}`,
+	} {
+		counted := w.op("POST", path, `{"filter":`+filter+`,"dry_run":true}`).is(202)
+		require.Equal(t, "2", number(counted, "matched"), "its own tenant's, all of them")
+		require.Equal(t, "pending", w.op("POST", path, `{"filter":`+filter+`}`).is(202)["state"])
+	}
+}
+
 func TestABadJobIsRefusedByName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -85,7 +101,6 @@ func TestABadJobIsRefusedByName(t *testing.T) {
 		`{"ids":[1]}`: "ids[0]",
 		`{"ids":["` + strings.Repeat("x", 129) + `"]}`: "ids[0]",
 		many:                                  "ids",
-		`{"filter":{}}`:                       "filter",
 		`{"filter":[]}`:                       "filter",
 		`{"filter":{"status":"lost"}}`:        "filter.status",
 		`{"filter":{"state":"failed"}}`:       "filter.state",

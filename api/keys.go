@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/posthorn/posthorn/internal/secret"
@@ -40,8 +39,24 @@ type deploymentKeyCreation struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
+// askedRole is the role that a key is asked for. That of an operator is one too, which no application's key has: mayGive
+// refuses it, by 403 to those who may not give it anywhere.
+type askedRole string
+
+const notGiven = "must be one of publisher, admin, member"
+
+func (a *askedRole) decodeJSON(text []byte, place string, fault func(place, format string, args ...any)) {
+	word, _ := unquote(text)
+	switch role := models.Role(word); role {
+	case models.RoleOperator, models.RolePublisher, models.RoleAdmin, models.RoleMember:
+		*a = askedRole(role)
+	default:
+		fault(place, notGiven)
+	}
+}
+
 type keyCreation struct {
-	Role      string     `json:"role" enum:"publisher,admin,member" doc:"An admin may create admin and member keys only."`
+	Role      askedRole  `json:"role" enum:"publisher,admin,member" doc:"An admin may create admin and member keys only."`
 	Name      string     `json:"name" minLength:"1" maxLength:"200"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
@@ -52,10 +67,24 @@ func (s *server) createDeploymentKey(ctx context.Context, c *call, in *deploymen
 
 func (s *server) createApplicationKey(ctx context.Context, c *call, in *keyCreation) (NewKey, error) {
 	role := models.Role(in.Role)
-	if c.principal.Role != models.RoleOperator && !slices.Contains([]models.Role{models.RoleAdmin, models.RoleMember}, role) {
-		return NewKey{}, models.Errorf(models.CodeForbidden, "an admin may create admin and member keys only")
+	if err := mayGive(c.principal.Role, role); err != nil {
+		return NewKey{}, err
 	}
 	return s.createKey(ctx, c, &c.application.ID, role, in.Name, in.ExpiresAt)
+}
+
+// mayGive refuses a role that is not the giver's to give, and the one that keys of an application do not have.
+func mayGive(giver, role models.Role) error {
+	switch {
+	case role == models.RoleAdmin, role == models.RoleMember:
+		return nil
+	case giver != models.RoleOperator:
+		return models.Errorf(models.CodeForbidden, "an admin may create admin and member keys only")
+	case role == models.RoleOperator:
+		return models.Invalid("role", notGiven)
+	default:
+		return nil
+	}
 }
 
 func (s *server) createKey(

@@ -57,6 +57,7 @@ func readMessageQuery(query url.Values) (eventTypeID int64, f models.InvocationF
 		if f.Before, err = models.ParseTime(strings.ReplaceAll(text, " ", "+")); err != nil {
 			faults.Add("before", "must be a time as in RFC 3339")
 		}
+		f.Before = given(f.Before)
 	}
 	switch query.Get("responseStatus") {
 	case "":

@@ -80,6 +80,7 @@ func TestMessagesAreListedNewestFirstAndFiltered(t *testing.T) {
 	athens := at.Add(time.Second).In(time.FixedZone("", 3*60*60)).Format("2006-01-02T15:04:05.000")
 	require.Equal(t, []string{ids[1], ids[0]}, v.ids("eventTypeId=1796&before="+athens+"%2B03:00"))
 	require.Equal(t, []string{ids[1], ids[0]}, v.ids("eventTypeId=1796&before="+athens+"+03:00"), "a + that was not encoded")
+	require.Empty(t, v.ids("eventTypeId=1796&before=0001-01-01T00:00:00Z"), "nothing is older than the first year")
 	other := newVivaTenant(w)
 	require.Empty(t, other.ids("eventTypeId=1796"), "another tenant's")
 

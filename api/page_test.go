@@ -211,3 +211,20 @@ func TestFiltersNarrow(t *testing.T) {
 		require.Equal(t, want, count(query), query)
 	}
 }
+
+func TestNothingIsOlderThanTheFirstYear(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		own := newTenant(w, "")
+		app := "/v1/applications/" + own.app
+		for _, list := range []string{app + "/events?", app + "/invocations?", "/v1/audit?application_id=" + own.app + "&"} {
+			require.NotEmpty(w.t, w.op("GET", list+"before=", "").is(200)["items"], list)
+			require.NotEmpty(w.t, w.op("GET", list+"after=0001-01-01T00:00:00Z", "").is(200)["items"], list)
+			for _, before := range []string{"0001-01-01T00:00:00Z", "0001-01-01T02:00:00%2B02:00", "0000-01-01T00:00:00Z"} {
+				require.Empty(w.t, w.op("GET", list+"before="+before, "").is(200)["items"], list+before)
+			}
+		}
+		job := w.op("POST", app+"/redeliveries", `{"filter":{"before":"0001-01-01T00:00:00Z"}}`).is(202)
+		require.Equal(w.t, []string{"0", "completed"}, []string{number(job, "matched"), job["state"].(string)})
+	})
+}

@@ -52,18 +52,22 @@ func (p Probes) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p Probes) readyz(w http.ResponseWriter, r *http.Request) {
-	ready := Readiness{Status: stateOK, Checks: p.check(r.Context())}
-	for _, state := range ready.Checks {
+	checks := p.check(r.Context())
+	for _, state := range checks {
 		if state != stateOK {
-			ready.Status = stateUnavailable
+			unready(w, checks)
+			return
 		}
 	}
-	if ready.Status == stateOK {
-		writeState(w, http.StatusOK, ready)
-		return
-	}
+	writeState(w, http.StatusOK, Readiness{Status: stateOK, Checks: checks})
+}
+
+// Leaving answers /readyz of a process that stops: it is not ready any more, whatever the state of its dependencies.
+func (p Probes) Leaving(w http.ResponseWriter, r *http.Request) { unready(w, p.check(r.Context())) }
+
+func unready(w http.ResponseWriter, checks map[string]string) {
 	w.Header().Set("Retry-After", strconv.Itoa(int(checkTimeout.Seconds())))
-	writeState(w, http.StatusServiceUnavailable, ready)
+	writeState(w, http.StatusServiceUnavailable, Readiness{Status: stateUnavailable, Checks: checks})
 }
 
 // check asks every dependency at the same time. Why one fails is for the log alone.

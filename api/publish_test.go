@@ -275,3 +275,18 @@ func TestAnOutageIsNever202(t *testing.T) {
 		w.op("POST", "/v1/applications/"+app+"/events/batch", `{"events":[{"type":"t","payload":1}]}`).problem(c.status, c.code)
 	}
 }
+
+func TestAMalformedAcceptHeaderMadeAFaultOfWhatWasDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, "")
+	for _, accept := range []string{"a;,b", ";,", ";", ",", "text/html", "json", "application/json;q=", "\x00;,", "*/*;q=0"} {
+		out := w.op("POST", "/v1/applications/"+own.app+"/events", `{"type":"loan.updated","payload":1}`, "Accept", accept)
+		out.is(202)
+		require.Equal(t, "application/json", out.header.Get("Content-Type"), accept)
+		w.op("GET", "/v1/profiles?limit=0", "", "Accept", accept).problem(422, models.CodeValidation, "limit")
+		w.op("GET", "/v1/events/"+own.event, "", "Accept", accept).is(200)
+		w.op("GET", "/v1/events/none", "", "Accept", accept).problem(404, models.CodeNotFound)
+		w.do("", "GET", "/healthz", "", "Accept", accept).is(200)
+	}
+}

@@ -69,7 +69,7 @@ func systemRoutes() []route {
 		},
 		{
 			method: http.MethodGet, path: "/readyz", id: "readiness", tag: tagSystem, summary: "Can it do its work?",
-			text: "503 when a dependency is not there; the body says which.", public: true,
+			text: "503 when a dependency is not there, as the body says, and while the process stops.", public: true,
 			unready: true, register: serve("application/json", reflect.TypeFor[Readiness](), (*server).readyz),
 		},
 		{

@@ -56,8 +56,8 @@ func New(d Dependencies) (http.Handler, error) {
 	return http.HandlerFunc(s.serve), nil
 }
 
-// NewServer returns a server for the handler with the bounds that keep slow clients from holding it. Its caller
-// starts and stops it, and may set its ErrorLog.
+// NewServer returns a server for the handler with the bounds that keep slow clients from holding it, and with an
+// X-Request-Id on every answer. Its caller starts and stops it, and may set its ErrorLog.
 func NewServer(addr string, handler http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -65,7 +65,7 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Addr:              addr,
-		Handler:           handler,
+		Handler:           identified(handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// The reading, the work (maxDuration), and as long again for a client that reads slowly.
@@ -177,8 +177,11 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// requestIDOf takes the client's id over where it is one that a log line can hold.
+// requestIDOf is what the request was called already, else the client's id where it is one that a log line can hold.
 func requestIDOf(r *http.Request) string {
+	if id := requestID(r.Context()); id != "" {
+		return id
+	}
 	id := r.Header.Get("X-Request-Id")
 	if id == "" || len(id) > maxRequestID {
 		return models.NewID()

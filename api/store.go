@@ -27,6 +27,8 @@ type applicationStore interface {
 	Applications(ctx context.Context, p models.Page) ([]models.Application, string, error)
 	UpdateApplication(
 		ctx context.Context, id string, change func(*models.Application) error) (*models.Application, error)
+	UpdateWithoutHandshake(
+		ctx context.Context, id string, change func(*models.Application) error) (*models.Application, error)
 	DeleteApplication(ctx context.Context, id string) error
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -48,12 +49,13 @@ type draft struct {
 
 // apply sets what was given. The subscription is not to be stored when it returns an error.
 func (d *draft) apply(in *subscriptionChange) error {
+	old := d.sub.EventTypes
 	d.setURL(in.URL)
 	if in.Name.Set {
 		d.sub.Name = in.Name.pointer()
 	}
 	d.setEventTypes(in.EventTypes)
-	d.setVersion(&in.Version)
+	d.setVersion(&in.Version, old)
 	d.setSecurityKey(&in.SecurityKey)
 	d.setHeaders(&in.Headers)
 	d.setFilter(&in.Filter)
@@ -128,8 +130,10 @@ func (d *draft) setEventTypes(given *[]typeName) {
 	d.warnings = deprecations(d.profile, resolved)
 }
 
-// setVersion also runs when only the event types change: each of them must have the version.
-func (d *draft) setVersion(given *optional[string]) {
+// setVersion also runs when only the event types change: each of them must have the version. The old ones have it
+// while it stays the same, whatever the catalogue says by now: a change of something else is not their affair.
+func (d *draft) setVersion(given *optional[string], old []string) {
+	pinned := d.sub.Version
 	switch {
 	case !d.profile.Versions.Required:
 		if given.has() {
@@ -143,7 +147,11 @@ func (d *draft) setVersion(given *optional[string]) {
 		d.faults.Add("version", "is required")
 		return
 	}
+	same := pinned != nil && *pinned == *d.sub.Version
 	for _, name := range d.sub.EventTypes {
+		if same && slices.Contains(old, name) {
+			continue
+		}
 		if !d.profile.HasVersion(name, *d.sub.Version) {
 			d.faults.Add("version", "%q is not a version of %s", models.Shorten(*d.sub.Version), name)
 		}

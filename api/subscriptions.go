@@ -159,6 +159,7 @@ func (s *server) addSubscriptionEvents(ctx context.Context, c *call, in *eventTy
 
 func addEventTypes(p *profiles.Profile, sub *models.Subscription, given []typeName) error {
 	var f models.Faults
+	old := slices.Clone(sub.EventTypes)
 	for i, text := range given {
 		name, err := p.ResolvePattern(string(text))
 		switch {
@@ -177,7 +178,7 @@ func addEventTypes(p *profiles.Profile, sub *models.Subscription, given []typeNa
 		return err
 	}
 	d := draft{profile: p, sub: sub}
-	d.setVersion(&optional[string]{})
+	d.setVersion(&optional[string]{}, old)
 	return d.err()
 }
 

@@ -364,3 +364,24 @@ func TestPercentile(t *testing.T) {
 	require.EqualValues(t, 95, *percentile(hundred, 95))
 	require.EqualValues(t, 7, *percentile([]int64{7}, 95))
 }
+
+func TestASubscriptionStayedUnverifiedOnceNobodyCouldVerifyIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app := w.application("viva", "")
+	w.verify = func(string, string, string) error { return errors.New("must not be asked") }
+	one := "/v1/subscriptions/" + w.subscription(app, `{"url":"https://example.com/h","event_types":[1796]}`)
+	require.Equal(t, "unverified", w.op("GET", one, "").is(200)["status"])
+	w.op("PATCH", "/v1/applications/"+app, `{"name":"n"}`).is(200)
+	w.op("PATCH", "/v1/applications/"+app, `{"overrides":{"timeout":"1s"}}`).is(200)
+	require.Equal(t, "unverified", w.op("GET", one, "").is(200)["status"], "its profile asks for a handshake still")
+
+	before := w.wakes.n
+	w.op("PATCH", "/v1/applications/"+app, `{"overrides":{"verification":{"kind":"none"}}}`).is(200)
+	require.Greater(t, w.wakes.n, before)
+	freed := w.op("GET", one, "").is(200)
+	require.Equal(t, []any{"active", true}, []any{freed["status"], freed["verified"]})
+	require.Len(t, w.event(app, `{"type":1796,"payload":{}}`)["invocations"], 1)
+	w.op("POST", one+"/verify", "").problem(409, models.CodeConflict)
+	require.Equal(t, "active", w.op("PATCH", one, `{"url":"https://example.com/other"}`).is(200)["status"])
+}

@@ -178,3 +178,37 @@ func TestTheFilterSeesThePayloadOfThePinnedVersion(t *testing.T) {
 	require.ElementsMatch(t, []string{two},
 		fired(`[{"version":"1","payload":{"n":2,"hidden":true}},{"version":"2","payload":{"n":2}},{"version":"3","payload":{}}]`))
 }
+
+func TestAPATCHOfAnEventTypeDroppedTheVersionsItHad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	path := "/v1/profiles/alviere/event-types/ACCOUNT"
+	first := []any{"2021-11-18.1"}
+	require.Equal(t, first, w.op("PATCH", path, `{"description":"d"}`).is(200)["versions"])
+	require.Equal(t, append(first, "3", "2"), w.op("PATCH", path, `{"versions":["3","2"]}`).is(200)["versions"])
+	require.Equal(t, append(first, "3", "2", "4"), w.op("PATCH", path, `{"versions":["4","2"]}`).is(200)["versions"])
+	require.Equal(t, append(first, "3", "2", "4"), w.op("PATCH", path, `{"versions":[]}`).is(200)["versions"])
+	w.op("PATCH", path, `{"versions":["5","5"]}`).problem(422, models.CodeValidation, "versions[1]")
+	app := w.application("alviere", "")
+	for _, version := range []string{"2021-11-18.1", "4"} {
+		w.subscription(app, `{"url":"https://example.com/h","event_types":["ACCOUNT"],"version":"`+version+`","security_key":"k"}`)
+	}
+}
+
+func TestASubscriptionCouldNotBeChangedOnceItsVersionLeftTheCatalogue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app := w.versioned("")
+	one := "/v1/subscriptions/" + w.pinned(app, "1", "")
+	w.op("PATCH", "/v1/applications/"+app, `{"overrides":{"versions":{"required":true},
+		"types_per_subscription":{"min":1,"max":2},"wire":{"type":"string"},
+		"catalogue":[{"name":"ACCOUNT","versions":["3"]},{"name":"CHECK","versions":["3"]}]}}`).is(200)
+	for _, body := range []string{`{"name":"n"}`, `{"version":"1"}`, `{"event_types":["ACCOUNT"]}`, `{"name":null,"version":"1"}`} {
+		require.Equal(t, "1", w.op("PATCH", one, body).is(200)["version"], body)
+	}
+	w.op("PATCH", one, `{"version":"2"}`).problem(422, models.CodeValidation, "version")
+	w.op("PATCH", one, `{"event_types":["ACCOUNT","CHECK"]}`).problem(422, models.CodeValidation, "version")
+	w.op("PUT", one+"/events", `{"event_types":["CHECK"]}`).problem(422, models.CodeValidation, "version")
+	require.Equal(t, "3", w.op("PATCH", one, `{"version":"3","event_types":["ACCOUNT","CHECK"]}`).is(200)["version"])
+	w.op("PATCH", one, `{"version":"1"}`).problem(422, models.CodeValidation, "version")
+}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	*d = Duration(parsed)
 	return nil
 }
+
+// IsZeroNumber reports whether the JSON text is the number zero: as a duration, it is clear without a unit.
+func IsZeroNumber(text string) bool { return text != "" && strings.Trim(text, "-0.") == "" }
 
 func shortDuration(d time.Duration) string {
 	if d == 0 {

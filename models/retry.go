@@ -37,7 +37,7 @@ type RetryPolicy struct {
 	Initial Duration `json:"initial,omitempty" yaml:"initial,omitempty"`
 	// Factor is exponential's base, at least 1.
 	Factor float64 `json:"factor,omitempty" yaml:"factor,omitempty"`
-	// Degree is polynomial's exponent, at least 0.
+	// Degree is polynomial's exponent, above 0.
 	Degree float64 `json:"degree,omitempty" yaml:"degree,omitempty"`
 	// Delays are schedule's, in order; a delivery is exhausted after the last.
 	Delays []Duration `json:"delays,omitempty" yaml:"delays,omitempty"`
@@ -98,8 +98,8 @@ type Preview struct {
 	Total *Duration `json:"total"`
 }
 
-// previewHorizon bounds the count of a policy that is limited by age alone: at 10 ms a step for 168 h and more it
-// would not end soon. A policy that goes on after so many attempts is shown as unlimited.
+// previewHorizon bounds the count of a policy that is limited by age alone and whose delays go on growing: by next to
+// nothing, it would not end soon. One that goes on after so many attempts is shown as unlimited.
 const previewHorizon = 1_000_000
 
 // Preview lists the policy's delays and sums them, jitter left out.
@@ -111,19 +111,50 @@ func (p RetryPolicy) Preview() Preview {
 	last := start
 	for n := 1; n <= previewHorizon; n++ {
 		next, ok := p.Next(n, start, last, "")
-		if !ok {
-			total := Duration(last.Sub(start))
-			preview.Attempts, preview.Total = &n, &total
+		switch {
+		case !ok:
+			preview.end(n, last.Sub(start))
 			return preview
-		}
-		if n <= PreviewLength {
+		case n <= PreviewLength:
 			preview.Delays = append(preview.Delays, Duration(next.Sub(last)))
-		} else if unlimited {
+		case unlimited:
+			return preview
+		case p.steady(n):
+			preview.end(p.steadyEnd(n, last.Sub(start)))
 			return preview
 		}
 		last = next
 	}
 	return preview
+}
+
+func (p *Preview) end(attempts int, total time.Duration) {
+	length := Duration(total)
+	p.Attempts, p.Total = &attempts, &length
+}
+
+// steady reports whether every delay from retry n on is the same, so that what remains need not be counted one by one.
+func (p RetryPolicy) steady(n int) bool {
+	delay, ok := p.Delay(n)
+	return ok && delay > 0 &&
+		(p.Kind == RetryFixed || p.Kind != RetrySchedule && delay == p.capped(MaxRetryDelay))
+}
+
+// steadyEnd is how many attempts a limited policy makes whose delays are all the same from retry n on, and how long
+// they take, a time.Duration's most where it is more. elapsed is from the first attempt to the n-th.
+func (p RetryPolicy) steadyEnd(n int, elapsed time.Duration) (int, time.Duration) {
+	delay, _ := p.Delay(n)
+	more := int64(math.MaxInt64)
+	if p.MaxAge > 0 {
+		more = int64((p.MaxAge.Std() - elapsed) / delay)
+	}
+	if p.MaxAttempts > 0 {
+		more = min(more, int64(p.MaxAttempts-n))
+	}
+	if more > int64((math.MaxInt64-elapsed)/delay) {
+		return n + int(more), math.MaxInt64
+	}
+	return n + int(more), elapsed + time.Duration(more)*delay
 }
 
 func (p RetryPolicy) capped(d time.Duration) time.Duration {

@@ -14,7 +14,7 @@ func TestPreviewOfUnlimitedPolicies(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]models.RetryPolicy{
 		"alviere": alviere(), "aria": aria(),
-		"age beyond counting": {Kind: models.RetryFixed, Interval: d("10ms"), MaxAge: d("16800h")},
+		"growth beyond counting": {Kind: models.RetryPolynomial, Initial: d("10ms"), Degree: 0.001, MaxAge: d("16800h")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -22,6 +22,32 @@ func TestPreviewOfUnlimitedPolicies(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, string(raw), `"attempts":null,"total":null`)
 			require.Len(t, p.Preview().Delays, models.PreviewLength)
+		})
+	}
+}
+
+func TestAPreviewOfALimitedPolicySaidItWasUnlimited(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy   models.RetryPolicy
+		attempts int
+		total    string
+	}{
+		"fixed":            {models.RetryPolicy{Kind: models.RetryFixed, Interval: d("10ms"), MaxAge: d("16800h")}, 6_048_000_001, "16800h"},
+		"fixed, a rest":    {models.RetryPolicy{Kind: models.RetryFixed, Interval: d("7s"), MaxAge: d("16800h")}, 8_640_001, "16800h"},
+		"attempts first":   {models.RetryPolicy{Kind: models.RetryFixed, Interval: d("10ms"), MaxAge: d("16800h"), MaxAttempts: 1_000_000}, 1_000_000, "2h46m39.99s"},
+		"attempts alone":   {models.RetryPolicy{Kind: models.RetryFixed, Interval: d("1s"), MaxAttempts: 1_000_000}, 1_000_000, "277h46m39s"},
+		"beyond 292 years": {models.RetryPolicy{Kind: models.RetryFixed, Interval: d("168h"), MaxAttempts: 1_000_000}, 1_000_000, "2562047h47m16.854775807s"},
+		"capped":           {models.RetryPolicy{Kind: models.RetryExponential, Initial: d("10ms"), Factor: 2, MaxInterval: d("20ms"), MaxAge: d("16800h")}, 3_024_000_001, "16799h59m59.99s"},
+		"the horizon":      {models.RetryPolicy{Kind: models.RetryFixed, Interval: d("10ms"), MaxAge: d("2h46m40s")}, 1_000_001, "2h46m40s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, c.policy.Validate())
+			preview := c.policy.Preview()
+			require.Equal(t, c.attempts, *preview.Attempts)
+			require.Equal(t, d(c.total), *preview.Total)
+			require.Len(t, preview.Delays, models.PreviewLength)
 		})
 	}
 }
@@ -73,6 +99,8 @@ func TestValidateNamesTheMember(t *testing.T) {
 		`{"kind":"exponential"}`:                                           {"initial", "factor"},
 		`{"kind":"exponential","initial":"1s","factor":0.5}`:               {"factor"},
 		`{"kind":"exponential","initial":"1s","factor":101}`:               {"factor"},
+		`{"kind":"polynomial","initial":"1s"}`:                             {"degree"},
+		`{"kind":"polynomial","initial":"1s","degree":0}`:                  {"degree"},
 		`{"kind":"polynomial","initial":"1s","degree":-1}`:                 {"degree"},
 		`{"kind":"polynomial","initial":"1s","degree":11,"interval":"1s"}`: {"degree", "interval"},
 		`{"kind":"schedule","delays":[]}`:                                  {"delays"},

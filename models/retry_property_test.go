@@ -37,7 +37,7 @@ func policies() *rapid.Generator[models.RetryPolicy] {
 		case models.RetryExponential:
 			p.Initial, p.Factor = delays().Draw(t, "initial"), rapid.Float64Range(1, 100).Draw(t, "factor")
 		case models.RetryPolynomial:
-			p.Initial, p.Degree = delays().Draw(t, "initial"), rapid.Float64Range(0, 10).Draw(t, "degree")
+			p.Initial, p.Degree = delays().Draw(t, "initial"), rapid.Float64Range(0.001, 10).Draw(t, "degree")
 		case models.RetrySchedule:
 			p.Delays = rapid.SliceOfN(delays(), 1, 20).Draw(t, "delays")
 		}
@@ -114,7 +114,7 @@ func TestPreviewAgreesWithNext(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		p := policies().Draw(t, "policy")
-		p.MaxAttempts = rapid.IntRange(1, 200).Draw(t, "limit")
+		p.MaxAttempts = rapid.IntRange(1, 900).Draw(t, "limit")
 		plain := p
 		plain.Jitter = 0
 		attempts, total := run(plain, 1000)

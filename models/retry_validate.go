@@ -12,7 +12,7 @@ func (p RetryPolicy) Validate() error {
 		checkRange(&f, "factor", p.Factor, 1, 100)
 	case RetryPolynomial:
 		checkDelay(&f, "initial", p.Initial)
-		checkRange(&f, "degree", p.Degree, 0, 10)
+		p.checkDegree(&f)
 	case RetrySchedule:
 		p.checkSchedule(&f)
 	default:
@@ -22,6 +22,13 @@ func (p RetryPolicy) Validate() error {
 	p.checkForeign(&f)
 	p.checkLimits(&f)
 	return f.Err()
+}
+
+// checkDegree refuses 0, which is what is left out: without growth a policy is fixed.
+func (p RetryPolicy) checkDegree(f *Faults) {
+	if !(p.Degree > 0 && p.Degree <= 10) { // also refuses NaN
+		f.Add("degree", "must be above 0, and 10 at most")
+	}
 }
 
 func (p RetryPolicy) checkSchedule(f *Faults) {

@@ -30,6 +30,9 @@ func (d *decoder) decode(n *node, target reflect.Value, place string) {
 	case *json.Number:
 		d.number(n, target, place)
 		return
+	case *models.Duration:
+		d.duration(n, target, place)
+		return
 	case json.Unmarshaler:
 		switch {
 		case !hasMembers(target), n.kind == kindString:
@@ -86,12 +89,20 @@ func (d *decoder) object(n *node, target reflect.Value, place string) {
 			d.faults.Add(inner, "is not known here")
 		case seen[m.key]:
 			d.faults.Add(inner, "is given twice")
+		case d.leftOut(m.value, field):
+			seen[m.key] = true
 		default:
 			seen[m.key] = true
 			field.SetZero() // what is given replaces a default as a whole
 			d.decode(m.value, field, inner)
 		}
 	}
+}
+
+// leftOut reports whether the member says no more than one that is not there: null does in a request, as it does in
+// every other one. In a file it is a knob that somebody forgot to fill in, and of raw JSON it is a value.
+func (d *decoder) leftOut(n *node, field reflect.Value) bool {
+	return n.kind == kindNull && d.lines == nil && field.Type() != reflect.TypeFor[json.RawMessage]()
 }
 
 func (d *decoder) list(n *node, target reflect.Value, place string) {
@@ -127,6 +138,15 @@ func (d *decoder) numeric(n *node, target reflect.Value, place string) {
 func (d *decoder) number(n *node, target *json.Number, place string) {
 	if d.expect(n, kindNumber, place) {
 		*target = json.Number(n.text)
+	}
+}
+
+func (d *decoder) duration(n *node, target *models.Duration, place string) {
+	if n.kind == kindNumber && models.IsZeroNumber(n.text) {
+		return // it is zero
+	}
+	if d.expect(n, kindString, place) {
+		d.note(place, target.UnmarshalText([]byte(n.text)))
 	}
 }
 

@@ -3,6 +3,7 @@ package profiles
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/posthorn/posthorn/models"
@@ -58,8 +59,9 @@ func (p *Profile) ParseEventType(raw json.RawMessage) (models.EventType, error) 
 	return p.parseEntry(raw, Entry{})
 }
 
-// PatchEventType returns the event type with the members of raw replaced; null takes its schema away. Its name
-// and wire value stay: published events and subscriptions hold on to them.
+// PatchEventType returns the event type with the members of raw replaced; null takes its schema away. Versions are
+// added to those that there are. Its name and wire value stay: published events and subscriptions hold on to them, and
+// subscriptions to the version that they pinned.
 func (p *Profile) PatchEventType(current models.EventType, raw json.RawMessage) (models.EventType, error) {
 	changed, err := p.parseEntry(raw, EntryOf(current))
 	if err != nil {
@@ -68,7 +70,19 @@ func (p *Profile) PatchEventType(current models.EventType, raw json.RawMessage) 
 	if changed.Name != current.Name || changed.Wire != current.Wire {
 		return models.EventType{}, models.Invalid("name", "name and wire of an event type cannot be changed")
 	}
+	changed.Versions = union(current.Versions, changed.Versions)
 	return changed, nil
+}
+
+// union is the list with what it lacks of more behind it.
+func union(list, more []string) []string {
+	all := append([]string{}, list...)
+	for _, one := range more {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 func (p *Profile) parseEntry(raw json.RawMessage, entry Entry) (models.EventType, error) {

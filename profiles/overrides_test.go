@@ -79,6 +79,33 @@ func TestOverridesRefused(t *testing.T) {
 	}
 }
 
+func TestARetryThatPreviewTakesWasRefusedInOverridesAndDelivery(t *testing.T) {
+	t.Parallel()
+	base := profile(t, "viva")
+	want := models.RetryPolicy{Kind: models.RetryFixed, Interval: models.Duration(time.Second)}
+	for _, retry := range []string{
+		`{"kind":"fixed","interval":"1s","max_age":0}`,
+		`{"kind":"fixed","interval":"1s","max_age":0.0,"max_interval":0}`,
+		`{"kind":"fixed","interval":"1s","max_age":null,"max_attempts":null,"jitter":null,"delays":null,"max_interval":null}`,
+	} {
+		p, err := base.WithOverrides([]byte(`{"retry":` + retry + `}`))
+		require.NoError(t, err, retry)
+		require.Equal(t, want, p.Retry)
+		spec, err := base.WithDelivery([]byte(`{"retry":` + retry + `,"ordering":{"kind":"fifo","key":null}}`))
+		require.NoError(t, err, retry)
+		require.Equal(t, want, spec.Retry)
+	}
+	for retry, place := range map[string]string{
+		`{"kind":"fixed","interval":0}`: "interval", `{"kind":null}`: "kind", `{"kind":"fixed","interval":null}`: "interval",
+		`{"kind":"fixed","interval":"1s","max_age":1}`: "max_age", `{"kind":"polynomial","initial":"1s"}`: "degree",
+		`{"kind":"schedule","delays":[null]}`: "delays[0]", `{"kind":"fixed","interval":"1s","speed":null}`: "speed",
+		`{"kind":"fixed","interval":"1s","jitter":null,"jitter":0}`: "jitter",
+	} {
+		_, err := base.WithDelivery([]byte(`{"retry":` + retry + `}`))
+		require.Equal(t, []string{"delivery.retry." + place}, places(t, err), retry)
+	}
+}
+
 func TestOverriddenCatalogue(t *testing.T) {
 	t.Parallel()
 	p, err := profile(t, "viva").WithOverrides([]byte(`{"suppress":[],"catalogue":[{"name":"transfer.created","wire":768}]}`))

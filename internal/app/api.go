@@ -42,7 +42,7 @@ func (a *App) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	drain := &drainingHandler{Handler: pages}
+	drain := &drainingHandler{Handler: pages, unready: a.probes().Leaving}
 	if a.url, err = a.serve(ctx, "api", a.cfg.Listen, "--listen (POSTHORN_LISTEN)", drain); err != nil {
 		return err
 	}
@@ -58,9 +58,13 @@ func (a *App) startProbes(ctx context.Context) (err error) {
 	if a.roles.API || a.cfg.WorkerListen == "" {
 		return nil
 	}
-	probes := api.Probes{Checks: a.checks(), Metrics: a.metricsHandler(), Logger: a.logger}
-	a.probesURL, err = a.serve(ctx, "probes", a.cfg.WorkerListen, "--worker-listen (POSTHORN_WORKER_LISTEN)", probes.Handler())
+	const setting = "--worker-listen (POSTHORN_WORKER_LISTEN)"
+	a.probesURL, err = a.serve(ctx, "probes", a.cfg.WorkerListen, setting, a.probes().Handler())
 	return err
+}
+
+func (a *App) probes() api.Probes {
+	return api.Probes{Checks: a.checks(), Metrics: a.metricsHandler(), Logger: a.logger}
 }
 
 // serve answers HTTP at the address until Stop, and returns the URL. setting is where the address came from.
@@ -113,6 +117,8 @@ const drainTime = time.Second
 // A connection that is closed while it is idle may be chosen for a request in the same moment, which is then lost.
 type drainingHandler struct {
 	http.Handler
+	// unready answers /readyz once the process leaves.
+	unready http.HandlerFunc
 	leaving atomic.Bool
 }
 
@@ -130,7 +136,7 @@ func (d *drainingHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.leaving.Load() {
 		w.Header().Set("Connection", "close")
 		if r.URL.Path == "/readyz" {
-			http.Error(w, "stopping", http.StatusServiceUnavailable)
+			d.unready(w, r)
 			return
 		}
 	}

@@ -33,6 +33,20 @@ func (s *Store) Applications(ctx context.Context, p Page) ([]models.Application,
 func (s *Store) UpdateApplication(
 	ctx context.Context, id string, change func(*models.Application) error,
 ) (*models.Application, error) {
+	return s.updateApplication(ctx, id, change, func(*gorm.DB) error { return nil })
+}
+
+// UpdateWithoutHandshake is UpdateApplication where the profile that comes of the change asks for no handshake: nobody
+// could do it any more, so the application's unverified subscriptions count as verified from then on.
+func (s *Store) UpdateWithoutHandshake(
+	ctx context.Context, id string, change func(*models.Application) error,
+) (*models.Application, error) {
+	return s.updateApplication(ctx, id, change, func(tx *gorm.DB) error { return s.verifyAll(tx, id) })
+}
+
+func (s *Store) updateApplication(
+	ctx context.Context, id string, change func(*models.Application) error, then func(tx *gorm.DB) error,
+) (*models.Application, error) {
 	var a models.Application
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		a = models.Application{}
@@ -44,7 +58,10 @@ func (s *Store) UpdateApplication(
 			return err
 		}
 		a.UpdatedAt = s.now().UTC()
-		return tx.Save(&a).Error
+		if err := tx.Save(&a).Error; err != nil {
+			return err
+		}
+		return then(tx)
 	})
 	if err != nil {
 		return nil, err

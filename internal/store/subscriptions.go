@@ -133,6 +133,30 @@ func (s *Store) UpdateSubscription(
 	return &sub, nil
 }
 
+// verifyAll makes an application's unverified subscriptions verified ones, and gives what was parked for them back to
+// the dispatcher as UpdateSubscription does.
+func (s *Store) verifyAll(tx *gorm.DB, applicationID string) error {
+	var unverified []models.Subscription
+	query := "SELECT * FROM subscriptions WHERE application_id = ? AND deleted_at IS NULL AND NOT verified ORDER BY id"
+	if err := tx.Raw(query+s.forUpdate("subscriptions"), applicationID).Scan(&unverified).Error; err != nil {
+		return err
+	}
+	for i := range unverified {
+		sub := &unverified[i]
+		err := tx.Exec("UPDATE subscriptions SET verified = ?, updated_at = ? WHERE id = ?", true, micros(s.now()), sub.ID).Error
+		if err != nil {
+			return err
+		}
+		if sub.Verified = true; !sub.Receives() {
+			continue
+		}
+		if err := s.unpark(tx, sub.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DeleteSubscription ends a subscription and cancels its open invocations; both stay readable by their history.
 func (s *Store) DeleteSubscription(ctx context.Context, id string) error {
 	return s.write(ctx, func(tx *gorm.DB) error {

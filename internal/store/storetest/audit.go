@@ -112,6 +112,10 @@ func auditedMethods(t *testing.T, w *world) {
 		"CreateSubscription": func(ctx context.Context) error {
 			return w.CreateSubscription(ctx, w.draftSubscription(app), 1000)
 		},
+		"UpdateWithoutHandshake": func(ctx context.Context) error {
+			_, err := w.UpdateWithoutHandshake(ctx, app.ID, func(*models.Application) error { return nil })
+			return err
+		},
 		"UpdateSubscription": func(ctx context.Context) error {
 			_, err := w.UpdateSubscription(ctx, sub.ID, func(*models.Subscription) error { return nil })
 			return err

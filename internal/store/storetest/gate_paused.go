@@ -66,6 +66,41 @@ func paused(t *testing.T, w *world) {
 		require.Equal(t, []string{id}, w.take(t, 10))
 	})
 
+	t.Run("unverified goes on when its application does without a handshake", func(t *testing.T) {
+		w.quiet(t)
+		app, sub, id := w.fired(t)
+		disabled := w.subscription(t, app)
+		_, foreign, theirs := w.fired(t)
+		waiting := w.fire(t, app, disabled)
+		for _, one := range []*models.Subscription{sub, disabled, foreign} {
+			w.update(t, one, func(s *models.Subscription) { s.Verified, s.Enabled = false, one != disabled })
+		}
+		w.dispatched(t)
+		owner := w.worker(t)
+		for _, one := range []string{id, waiting, theirs} {
+			require.Equal(t, models.VerdictParked, w.ask(t, owner, one).Verdict)
+		}
+		_, err := w.UpdateApplication(t.Context(), app.ID, func(*models.Application) error { return nil })
+		require.NoError(t, err)
+		require.Empty(t, w.take(t, 10), "any other change leaves them")
+		w.clock.Advance(time.Second)
+		changed, err := w.UpdateWithoutHandshake(t.Context(), app.ID, func(a *models.Application) error {
+			a.Name = "changed"
+			return nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, "changed", changed.Name)
+		require.Equal(t, []string{id}, w.take(t, 10), "not what is disabled, and nothing of another application")
+		require.Equal(t, models.SubscriptionDisabled, w.find(t, disabled.ID).Status())
+		require.True(t, w.find(t, disabled.ID).Verified)
+		require.Equal(t, models.SubscriptionUnverified, w.find(t, foreign.ID).Status())
+		verified := w.find(t, sub.ID)
+		require.Equal(t, []any{models.SubscriptionActive, w.now()}, []any{verified.Status(), verified.UpdatedAt})
+		w.claim(t, owner, id)
+		w.update(t, disabled, func(s *models.Subscription) { s.Enabled = true })
+		require.Equal(t, []string{waiting}, w.take(t, 10))
+	})
+
 	t.Run("parks a retry only when it is due", func(t *testing.T) {
 		w.quiet(t)
 		_, sub, id := w.fired(t)
