@@ -2,7 +2,9 @@
 package dashboard_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,42 @@ func TestADeliveryPageOfADeepPayloadStaysSmall(t *testing.T) {
 
 	small := w.published(app, strings.Repeat("[", 120)+strings.Repeat("1,", 30_000)+"1"+strings.Repeat("]", 120))
 	require.Less(t, len(w.signIn(operatorKey).get("/invocations/"+small, http.StatusOK)), 128<<10, "60 KiB would become 7 MB")
+}
+
+// letters never end; they count how many were read.
+type letters struct{ read int }
+
+func (l *letters) Read(p []byte) (int, error) {
+	l.read += len(p)
+	return copy(p, strings.Repeat("x", len(p))), nil
+}
+
+// Nobody has shown a key yet: of what they send only so much is read as a key may have.
+func TestWhoIsNotSignedInIsNotReadAtLength(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	send := func(path, kind string, body io.Reader) int {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", path, body)
+		r.Header.Set("Content-Type", kind)
+		recorder := httptest.NewRecorder()
+		w.handler.ServeHTTP(recorder, r)
+		require.Empty(t, recorder.Result().Cookies())
+		return recorder.Code
+	}
+	const form = "application/x-www-form-urlencoded"
+	for _, path := range []string{"/sign-in", "/sign-out"} {
+		endless := &letters{}
+		require.Equal(t, http.StatusRequestEntityTooLarge, send(path, form, io.MultiReader(strings.NewReader("key="), endless)), path)
+		require.Less(t, endless.read, 64<<10, path)
+		for _, kind := range []string{"multipart/form-data; boundary=b", "text/plain", "application/json", "", "/"} {
+			other := &letters{}
+			require.Equal(t, http.StatusUnsupportedMediaType, send(path, kind, other), kind)
+			require.Zero(t, other.read, kind)
+		}
+		require.Equal(t, http.StatusBadRequest, send(path, form, strings.NewReader("key=%zz")), path)
+	}
+	escaped := strings.Repeat("%41", 1024)
+	require.Equal(t, http.StatusUnauthorized, send("/sign-in", form+"; charset=UTF-8", strings.NewReader("key="+escaped)), "as long as may be")
 }
 
 // Every other second: the payload and the bodies of attempts are in the first answer alone.
