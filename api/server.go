@@ -24,8 +24,8 @@ const (
 	maxRequestID = 128
 )
 
-// server is the API. It has no state of its own but the last uses of keys that are being written down, and how often
-// who asked lately.
+// server is the API. It has no state of its own but the last uses of keys that are being written down, how often who
+// asked lately, and what is in flight.
 type server struct {
 	Dependencies
 	cursors cursors
@@ -36,6 +36,7 @@ type server struct {
 	// keyLimits and applicationLimits bound the requests per second.
 	keyLimits, applicationLimits *limits
 	denials                      *denials
+	handshakes                   *handshakes
 }
 
 // New builds the API's handler.
@@ -49,6 +50,7 @@ func New(d Dependencies) (http.Handler, error) {
 		keyLimits:         newLimits(d.RateLimitKey, maxLimiters),
 		applicationLimits: newLimits(d.RateLimitApplication, maxLimiters),
 		denials:           newDenials(),
+		handshakes:        newHandshakes(),
 	}
 	if err := s.setUp(); err != nil {
 		return nil, err
