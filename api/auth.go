@@ -29,6 +29,7 @@ func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 			s.refuse(g, c, err)
 			return
 		}
+		defer s.letGo(c)
 		next(huma.WithValue(ctx, callKey{}, c))
 	}
 }

@@ -37,6 +37,7 @@ type server struct {
 	keyLimits, applicationLimits *limits
 	denials                      *denials
 	handshakes                   *handshakes
+	loads                        *loads
 }
 
 // New builds the API's handler.
@@ -51,6 +52,7 @@ func New(d Dependencies) (http.Handler, error) {
 		applicationLimits: newLimits(d.RateLimitApplication, maxLimiters),
 		denials:           newDenials(),
 		handshakes:        newHandshakes(),
+		loads:             newLoads(d.MaxLoad),
 	}
 	if err := s.setUp(); err != nil {
 		return nil, err

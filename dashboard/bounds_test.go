@@ -2,6 +2,7 @@
 package dashboard_test
 
 import (
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,25 @@ func TestADeliveryPageOfADeepPayloadStaysSmall(t *testing.T) {
 
 	small := w.published(app, strings.Repeat("[", 120)+strings.Repeat("1,", 30_000)+"1"+strings.Repeat("]", 120))
 	require.Less(t, len(w.signIn(operatorKey).get("/invocations/"+small, http.StatusOK)), 128<<10, "60 KiB would become 7 MB")
+}
+
+func TestADeliveryPageOfALargePayloadHasFewerAttempts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app := w.op("POST", "/v1/applications",
+		`{"name":"Shop","profile":"standard","overrides":{"retry":{"kind":"fixed","interval":"10ms"}}}`, 201)["id"].(string)
+	w.subscription(app)
+	invocation := w.published(app, `"`+strings.Repeat("x", 1<<20-2)+`"`)
+	for range 9 {
+		w.attempted(invocation, "X-A", "b")
+		w.clock.advance(time.Minute) // the retry is due
+	}
+	v := w.signIn(operatorKey)
+	text := v.get("/invocations/"+invocation, http.StatusOK)
+	require.Equal(t, 8, strings.Count(text, `<li class="failed"`))
+	_, link, _ := strings.Cut(text, `rel="next" href="`)
+	link, _, _ = strings.Cut(link, `"`)
+	require.Equal(t, 1, strings.Count(v.get("/invocations/"+invocation+html.UnescapeString(link), http.StatusOK), `<li class="failed"`))
 }
 
 // letters never end; they count how many were read.

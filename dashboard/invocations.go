@@ -161,8 +161,10 @@ func (v *visit) readAttempts(data *invocationPage) (count int, err error) {
 			return data.Has, nil
 		}
 	}
+	asked := paging(v.r.URL.Query())
+	asked.Set("limit", strconv.Itoa(attemptsAtOnce(len(data.One.Payload))))
 	var log list[attempt]
-	if err := v.ask(v.path("/v1/invocations/{id}/logs"), paging(v.r.URL.Query()), &log); err != nil {
+	if err := v.ask(v.path("/v1/invocations/{id}/logs"), asked, &log); err != nil {
 		return 0, err
 	}
 	data.Attempts, data.Next = log.Items, nextPage(v.r, log.NextCursor)
@@ -171,6 +173,12 @@ func (v *visit) readAttempts(data *invocationPage) (count int, err error) {
 	}
 	return len(log.Items), nil
 }
+
+// maxLog bounds the bodies of the requests that are read for one page, in bytes.
+const maxLog = 8 << 20
+
+// attemptsAtOnce is how many attempts a page shows of a payload of so many bytes.
+func attemptsAtOnce(payload int) int { return min(25, max(1, maxLog/max(1, payload))) }
 
 // numberAtEnd is the number that a state ends with: 3 of retrying3; 0 = none.
 func numberAtEnd(state string) int {
