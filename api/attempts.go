@@ -43,8 +43,12 @@ type logPaging struct {
 	Cursor string `query:"cursor" doc:"next_cursor of the part before."`
 }
 
-// maxLogBytes bounds the request bodies of one answer: each entry shows its own, of 1 MiB and more.
-const maxLogBytes = 32 << 20
+const (
+	// maxLogBytes bounds the request bodies of one answer: each entry shows its own, of 1 MiB and more.
+	maxLogBytes = 32 << 20
+	// maxKept is how much of a receiver's answer is kept, in bytes.
+	maxKept = 64 << 10
+)
 
 // listAttempts shows an invocation's log, oldest first.
 func (s *server) listAttempts(ctx context.Context, c *call, in *logPaging) (Page[Attempt], error) {
@@ -56,9 +60,13 @@ func (s *server) listAttempts(ctx context.Context, c *call, in *logPaging) (Page
 	if err != nil {
 		return Page[Attempt]{}, err
 	}
-	limit := in.Limit
+	limit, each := in.Limit, maxKept
 	if facts != nil {
 		limit = min(limit, max(1, maxLogBytes/max(1, len(facts.Payload))))
+		each += len(facts.Payload)
+	}
+	if err := s.hold(ctx, c, min(limit, c.invocation.Attempts)*each); err != nil {
+		return Page[Attempt]{}, err
 	}
 	number, _ := strconv.Atoi(after) // ours, or "" for the start
 	rows, err := s.Store.AttemptsAfter(ctx, c.invocation.ID, number, limit+1)
@@ -70,7 +78,17 @@ func (s *server) listAttempts(ctx context.Context, c *call, in *logPaging) (Page
 		rows = rows[:limit]
 		next = strconv.Itoa(rows[limit-1].Number)
 	}
-	return newPage(s, c, mapped(rows, func(a *models.Attempt) Attempt { return attemptView(a, facts) }), next), nil
+	views := mapped(rows, func(a *models.Attempt) Attempt { return attemptView(a, facts) })
+	return newPage(s, c, views, next), s.hold(ctx, c, sizeOf(views, bodySize))
+}
+
+// bodySize is how many bytes of bodies an entry shows.
+func bodySize(a *Attempt) int {
+	size := len(a.Response.Body)
+	if a.Request.Body != nil {
+		size += len(*a.Request.Body)
+	}
+	return size
 }
 
 // facts is what the bodies of an invocation's attempts are made of again; nil when a part of it is gone: the

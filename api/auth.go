@@ -31,6 +31,7 @@ func (s *server) guard(r route) func(huma.Context, func(huma.Context)) {
 		}
 		// Every answer is JSON. Huma would choose by this header once the work is done, and panics where it is malformed.
 		g.Request.Header.Del("Accept")
+		defer s.letGo(c)
 		next(huma.WithValue(ctx, callKey{}, c))
 	}
 }

@@ -39,6 +39,9 @@ type Dependencies struct {
 	// RateLimitKey and RateLimitApplication are how many requests per second this process takes of one key, and for one
 	// application; 0 = any number.
 	RateLimitKey, RateLimitApplication float64
+	// MaxLoad bounds the bytes of the bodies of requests and answers that this process holds at a time, those of small
+	// ones not counted; 0 = 128 MiB. Half of it is the most for one application.
+	MaxLoad int64
 	// Checks are what /readyz asks, by dependency; each is given two seconds. At least the database is there.
 	Checks map[string]func(context.Context) error
 	// SourceIPs is what GET /v1/source-ips tells.
@@ -147,6 +150,9 @@ func (d *Dependencies) setDefaults() {
 	}
 	if d.Denied == nil {
 		d.Denied = func(models.Code) {}
+	}
+	if d.MaxLoad == 0 {
+		d.MaxLoad = defaultLoad
 	}
 	if d.TemporalNamespace == "" {
 		d.TemporalNamespace = "default"

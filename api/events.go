@@ -138,8 +138,17 @@ func (s *server) listEvents(ctx context.Context, c *call, in *eventsQuery) (Page
 	if err != nil {
 		return Page[Event]{}, err
 	}
+	if withPayload {
+		if err := s.hold(ctx, c, part.Limit*models.MaxPayloadBytes); err != nil {
+			return Page[Event]{}, err
+		}
+	}
 	events, next, err := s.Store.Events(ctx, f, part)
-	return newPage(s, c, mapped(events, eventView), next), err
+	if err != nil {
+		return Page[Event]{}, err
+	}
+	views := mapped(events, eventView)
+	return newPage(s, c, views, next), s.hold(ctx, c, sizeOf(views, func(e *Event) int { return len(e.Payload) }))
 }
 
 // resolveType turns a query parameter into an event type's name; "" stays.
@@ -159,6 +168,10 @@ func (s *server) resolveType(ctx context.Context, c *call, parameter, given stri
 }
 
 func (s *server) getEvent(ctx context.Context, c *call, _ *nothing) (EventDetail, error) {
+	payloads := len(c.event.Payload) + sizeOf(c.event.Versions, func(v *models.EventVersion) int { return len(v.Payload) })
+	if err := s.hold(ctx, c, payloads); err != nil {
+		return EventDetail{}, err
+	}
 	invocations, err := s.Store.EventInvocations(ctx, c.event.ID)
 	return EventDetail{Event: eventView(c.event), Invocations: mapped(invocations, s.invocationView)}, err
 }

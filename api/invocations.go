@@ -142,7 +142,7 @@ func (s *server) listInvocations(ctx context.Context, c *call, in *invocationsQu
 	}
 	views := mapped(rows, s.invocationView)
 	if withPayload {
-		err = s.addPayloads(ctx, rows, views)
+		err = s.addPayloads(ctx, c, rows, views)
 	}
 	return newPage(s, c, views, next), err
 }
@@ -173,7 +173,10 @@ func (s *server) filterType(ctx context.Context, c *call, given string) (string,
 }
 
 // addPayloads reads each event once: neighbours in a list mostly share theirs.
-func (s *server) addPayloads(ctx context.Context, rows []models.InvocationView, views []Invocation) error {
+func (s *server) addPayloads(ctx context.Context, c *call, rows []models.InvocationView, views []Invocation) error {
+	if err := s.hold(ctx, c, len(rows)*models.MaxPayloadBytes); err != nil {
+		return err
+	}
 	known := map[string]Verbatim{}
 	for i := range rows {
 		id := ""
@@ -193,7 +196,7 @@ func (s *server) addPayloads(ctx context.Context, rows []models.InvocationView, 
 		}
 		views[i].Payload = payload
 	}
-	return nil
+	return s.hold(ctx, c, sizeOf(views, func(i *Invocation) int { return len(i.Payload) }))
 }
 
 // payload is the event's for its version; a test has its profile's instead.
@@ -215,8 +218,10 @@ func (s *server) payload(ctx context.Context, v *models.InvocationView) (Verbati
 func (s *server) getInvocation(ctx context.Context, c *call, _ *nothing) (Invocation, error) {
 	view := s.invocationView(c.invocation)
 	var err error
-	view.Payload, err = s.payload(ctx, c.invocation)
-	return view, err
+	if view.Payload, err = s.payload(ctx, c.invocation); err != nil {
+		return Invocation{}, err
+	}
+	return view, s.hold(ctx, c, len(view.Payload))
 }
 
 type redelivery struct {

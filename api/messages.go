@@ -93,6 +93,11 @@ func (s *server) getMessage(ctx context.Context, c *call, _ *nothing) (MessageDe
 	if len(attempts) > 0 {
 		last = &attempts[len(attempts)-1]
 	}
+	if facts != nil {
+		if err := s.hold(ctx, c, len(facts.Payload)); err != nil {
+			return MessageDetail{}, err
+		}
+	}
 	detail := MessageDetail{Payload: bodyOf(last, facts), Deliveries: mapped(attempts, deliveryView)}
 	detail.Message = s.messageView(v, wireNumber(facts))
 	return detail, nil

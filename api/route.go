@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -87,6 +85,7 @@ type call struct {
 	traceparent string
 	// entry goes into the audit log with what the handler changes; nil on routes that are not audited.
 	entry *models.AuditEntry
+	load  load
 }
 
 // path is a parameter of the path.
@@ -130,7 +129,7 @@ func withBody[B, O any](required bool, fn func(*server, context.Context, *call, 
 		huma.Register(s.huma, op, func(ctx context.Context, _ *struct{}) (*answer[O], error) {
 			return run(ctx, s, func(ctx context.Context, c *call) (O, error) {
 				body := new(B)
-				text, err := readBody(c.request, required, body)
+				text, err := s.readBody(ctx, c, required, body)
 				if err != nil {
 					var none O
 					return none, err
@@ -200,29 +199,6 @@ func run[O any](
 		return nil, p
 	}
 	return &answer[O]{Body: out}, nil
-}
-
-// readBody reads and decodes a body of at most maxBody, and returns its text; nil = it is empty.
-func readBody(r *http.Request, required bool, into any) ([]byte, error) {
-	if r.ContentLength > maxBody {
-		return nil, tooLarge()
-	}
-	var body bytes.Buffer
-	if _, err := io.Copy(&body, r.Body); err != nil {
-		if _, over := errors.AsType[*http.MaxBytesError](err); over {
-			return nil, tooLarge()
-		}
-		return nil, models.Errorf(models.CodeMalformed, "the request body broke off")
-	}
-	text := trimSpace(body.Bytes())
-	if !required && len(text) == 0 {
-		return nil, nil
-	}
-	return text, decodeBody(text, into)
-}
-
-func tooLarge() error {
-	return models.Errorf(models.CodePayloadTooLarge, "the request is over %d MiB", maxBody>>20)
 }
 
 func (r route) allows(p models.Principal) bool {

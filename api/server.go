@@ -24,8 +24,8 @@ const (
 	maxRequestID = 128
 )
 
-// server is the API. It has no state of its own but the last uses of keys that are being written down, and how often
-// who asked lately.
+// server is the API. It has no state of its own but the last uses of keys that are being written down, how often who
+// asked lately, and what is in flight.
 type server struct {
 	Dependencies
 	cursors cursors
@@ -36,6 +36,8 @@ type server struct {
 	// keyLimits and applicationLimits bound the requests per second.
 	keyLimits, applicationLimits *limits
 	denials                      *denials
+	handshakes                   *handshakes
+	loads                        *loads
 }
 
 // New builds the API's handler.
@@ -49,6 +51,8 @@ func New(d Dependencies) (http.Handler, error) {
 		keyLimits:         newLimits(d.RateLimitKey, maxLimiters),
 		applicationLimits: newLimits(d.RateLimitApplication, maxLimiters),
 		denials:           newDenials(),
+		handshakes:        newHandshakes(),
+		loads:             newLoads(d.MaxLoad),
 	}
 	if err := s.setUp(); err != nil {
 		return nil, err

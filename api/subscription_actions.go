@@ -36,7 +36,7 @@ func (s *server) verifySubscription(ctx context.Context, c *call, _ *nothing) (V
 		return Verified{}, models.Errorf(models.CodeConflict, "profile %s has no handshake", p.Name)
 	}
 	url := c.subscription.URL
-	if err := s.Verifier.Verify(ctx, url, p.Verification.Member, c.application.HandshakeKey); err != nil {
+	if err := s.shakeHands(ctx, c, url, p.Verification.Member); err != nil {
 		return Verified{}, err
 	}
 	_, err = s.updateSubscription(ctx, c, func(_ *profiles.Profile, sub *models.Subscription) error {

@@ -78,8 +78,8 @@ func ours(path string) bool {
 func (d *Dashboard) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", d.home)
-	mux.HandleFunc("POST /sign-in", d.signIn)
-	mux.HandleFunc("POST /sign-out", d.signOut)
+	mux.HandleFunc("POST /sign-in", d.fromAnybody(d.signIn))
+	mux.HandleFunc("POST /sign-out", d.fromAnybody(d.signOut))
 	mux.HandleFunc("GET /assets/{file}", serveAsset)
 	for pattern, handle := range map[string]handler{
 		"GET /applications":                               listApplications,
@@ -109,7 +109,7 @@ func (d *Dashboard) routes() *http.ServeMux {
 	return mux
 }
 
-// maxForm bounds what a form may send.
+// maxForm bounds what a form may send, in bytes.
 const maxForm = 1 << 20
 
 // protect refuses what another site makes a browser send, and bounds what is sent.

@@ -1,13 +1,14 @@
 package dashboard
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/posthorn/posthorn/internal/show"
 )
 
 // functions are what templates call.
@@ -77,24 +78,26 @@ func span(text string) string {
 	return strings.Join(parts[:min(len(parts), 2)], " ")
 }
 
-// pretty indents JSON; what is none stays as it is.
-func pretty(given any) string {
-	var text []byte
+// shown is a body as a page has it: Text is all of it that is shown, All how many bytes it has; Cut: there are more.
+type shown struct {
+	Text string
+	All  int
+	Cut  bool
+}
+
+// pretty indents JSON that is small; what is none stays as it is, and of what is large there is the beginning.
+func pretty(given any) shown {
+	var body []byte
 	switch v := given.(type) {
 	case json.RawMessage:
-		text = v
-	case string:
-		text = []byte(v)
+		body = v
 	case *string:
 		if v != nil {
-			text = []byte(*v)
+			body = []byte(*v)
 		}
 	}
-	var out bytes.Buffer
-	if json.Indent(&out, text, "", "  ") != nil {
-		return string(text)
-	}
-	return out.String()
+	text, left := show.Body(body)
+	return shown{Text: text, All: len(body), Cut: left > 0}
 }
 
 // short shows the end of an id, which tells neighbours apart: their beginnings are the time.

@@ -120,6 +120,9 @@ type invocationPage struct {
 	Webhook  string
 	Attempts []attempt
 	Next     string
+	// Poll: the browser has the payload and the attempts up to number Has, and keeps them. Same: these are all.
+	Poll, Same bool
+	Has        int
 }
 
 func showInvocation(v *visit) error { return v.invocation(http.StatusOK, "") }
@@ -137,18 +140,53 @@ func (v *visit) invocation(status int, alert string) error {
 	if err := v.ask("/v1/subscriptions/"+url.PathEscape(data.One.SubscriptionID), nil, &sub); err == nil {
 		data.Webhook = sub.Title()
 	}
-	var log list[attempt]
-	if err := v.ask(v.path("/v1/invocations/{id}/logs"), paging(v.r.URL.Query()), &log); err != nil {
+	count, err := v.readAttempts(data)
+	if err != nil {
 		return err
 	}
-	data.Attempts, data.Next = log.Items, nextPage(v.r, log.NextCursor)
 	page.Alert, page.Data = alert, data
 	if v.r.Method == http.MethodGet && v.r.URL.Query().Get("cursor") == "" {
 		page.Live = keepLive(v.r, 2)
-		page.announce(v.r, data.One.Status+strconv.Itoa(len(data.Attempts)),
-			fmt.Sprintf("%s, %d attempts", data.One.Status, len(data.Attempts)))
+		page.announce(v.r, data.One.Status+strconv.Itoa(count), fmt.Sprintf("%s, %d attempts", data.One.Status, count))
 	}
 	return v.show(status, "invocation", page)
+}
+
+// readAttempts reads the log, unless the browser has it all, and returns how many attempts it will have then. A poll
+// comes every other second, and each attempt may have a body of 1 MiB.
+func (v *visit) readAttempts(data *invocationPage) (count int, err error) {
+	if isPoll(v.r) {
+		data.Poll, data.Has = true, numberAtEnd(v.r.URL.Query().Get("seen"))
+		if data.Same = data.Has == data.One.Attempts; data.Same {
+			return data.Has, nil
+		}
+	}
+	asked := paging(v.r.URL.Query())
+	asked.Set("limit", strconv.Itoa(attemptsAtOnce(len(data.One.Payload))))
+	var log list[attempt]
+	if err := v.ask(v.path("/v1/invocations/{id}/logs"), asked, &log); err != nil {
+		return 0, err
+	}
+	data.Attempts, data.Next = log.Items, nextPage(v.r, log.NextCursor)
+	if data.Next != "" {
+		return data.One.Attempts, nil // further ones are on other pages
+	}
+	return len(log.Items), nil
+}
+
+// maxLog bounds the bodies of the requests that are read for one page, in bytes.
+const maxLog = 8 << 20
+
+// attemptsAtOnce is how many attempts a page shows of a payload of so many bytes.
+func attemptsAtOnce(payload int) int { return min(25, max(1, maxLog/max(1, payload))) }
+
+// numberAtEnd is the number that a state ends with: 3 of retrying3; 0 = none.
+func numberAtEnd(state string) int {
+	number, err := strconv.Atoi(strings.TrimLeft(state, "abcdefghijklmnopqrstuvwxyz"))
+	if err != nil {
+		return 0
+	}
+	return max(0, number)
 }
 
 // changeInvocation carries one of an invocation's buttons out.

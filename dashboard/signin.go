@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"errors"
+	"mime"
 	"net/http"
 	"strings"
 )
@@ -17,6 +18,36 @@ func (d *Dashboard) home(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Redirect(w, r, v.me.start(), http.StatusSeeOther)
 	}
+}
+
+// maxAnybody bounds the forms of those who are not signed in: a key of maxKey, each of its bytes escaped, and room for
+// what a browser adds, in bytes.
+const maxAnybody = 8 << 10
+
+// fromAnybody takes a form of somebody who need not be signed in: a small one, of the type that browsers send.
+func (d *Dashboard) fromAnybody(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if kind != "application/x-www-form-urlencoded" {
+			d.refuseForm(w, r, http.StatusUnsupportedMediaType, "This form is sent as application/x-www-form-urlencoded.")
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxAnybody)
+		err := r.ParseForm()
+		if _, over := errors.AsType[*http.MaxBytesError](err); over {
+			d.refuseForm(w, r, http.StatusRequestEntityTooLarge, "This form is too large.")
+			return
+		}
+		if err != nil {
+			d.refuseForm(w, r, http.StatusBadRequest, "This form cannot be read.")
+			return
+		}
+		handle(w, r)
+	}
+}
+
+func (d *Dashboard) refuseForm(w http.ResponseWriter, r *http.Request, status int, why string) {
+	d.render(w, r, status, "error", &view{Title: http.StatusText(status), Alert: why})
 }
 
 // signIn takes a key that the API knows, and whose role may read.

@@ -152,6 +152,16 @@ func TestLargeBodiesAreBounded(t *testing.T) {
 	require.Contains(t, text, fmt.Sprintf("… and %d bytes more", 2<<20-64<<10))
 }
 
+// Indenting 1 MiB of it would make 10 GB.
+func TestABodyThatIsNestedDeepDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	r := start(t, listen.Options{Count: 2})
+	r.send("POST", strings.Repeat("[", 30<<10)+strings.Repeat("]", 30<<10), nil)
+	r.send("POST", strings.Repeat(strings.Repeat("[", 9_000)+strings.Repeat("]", 9_000), 116), nil)
+	require.NoError(t, <-r.ended)
+	require.Less(t, len(r.out.String()), 130<<10)
+}
+
 func TestJSONLinesHoldTheWholeBody(t *testing.T) {
 	t.Parallel()
 	r := start(t, listen.Options{Verifier: bridge(), JSON: true, Count: 2})

@@ -11,10 +11,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-)
 
-// maxPrinted is how much of a body a block shows, in bytes; a JSON line has it all.
-const maxPrinted = 64 << 10
+	"github.com/posthorn/posthorn/internal/show"
+)
 
 // verdict is what was found out about a request.
 type verdict string
@@ -91,17 +90,13 @@ func (d delivery) judgement() string {
 	}
 }
 
-// readable is the body, indented where it is JSON.
+// readable is the body, indented where it is JSON, and cut where it is long; a JSON line has it all.
 func (d delivery) readable() string {
-	text := d.Body
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, text, "", "  ") == nil {
-		text = pretty.Bytes()
+	text, left := show.Body(d.Body)
+	if left > 0 {
+		return fmt.Sprintf("%s\n… and %d bytes more", text, left)
 	}
-	if len(text) > maxPrinted {
-		return fmt.Sprintf("%s\n… and %d bytes more", text[:maxPrinted], len(text)-maxPrinted)
-	}
-	return string(text)
+	return text
 }
 
 // clean makes a stranger's text harmless to a terminal: what is not printable is shown as its code.
