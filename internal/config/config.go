@@ -35,6 +35,7 @@ type Config struct {
 	EgressAllowCIDRs    []string `name:"egress-allow-cidrs" env:"POSTHORN_EGRESS_ALLOW_CIDRS" help:"Private ranges that endpoints may be in. Default in the embedded mode: loopback."`
 	EgressDenyCIDRs     []string `name:"egress-deny-cidrs" env:"POSTHORN_EGRESS_DENY_CIDRS" help:"Ranges that endpoints may never be in, even inside the allowed ones. What a process knows of its own deployment (its listeners, the database, Temporal) is denied anyway, by address and port."`
 	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges."`
+	EgressAllowNAT64    bool     `name:"egress-allow-nat64" env:"POSTHORN_EGRESS_ALLOW_NAT64" help:"Let addresses of 64:ff9b::/96 (RFC 6052) through where the IPv4 address inside is public: for machines without IPv4, behind DNS64 and NAT64."`
 	EgressProxyURL      string   `name:"egress-proxy-url" env:"POSTHORN_EGRESS_PROXY_URL" help:"HTTP proxy for deliveries; it must then refuse private targets."`
 	EgressBindAddress   string   `env:"POSTHORN_EGRESS_BIND_ADDRESS" help:"Local address that deliveries are sent from."`
 	SourceIPsProduction []string `name:"source-ips-production" env:"POSTHORN_SOURCE_IPS_PRODUCTION" help:"Addresses that /v1/source-ips publishes for production."`

@@ -37,6 +37,7 @@ type Config struct {
 
 	// AllowNAT64 lets 64:ff9b::/96 (RFC 6052) through when the IPv4 address
 	// inside is public, for IPv6-only hosts behind DNS64. Default off.
+	// POSTHORN_EGRESS_ALLOW_NAT64.
 	AllowNAT64 bool
 
 	// ProxyURL sends everything through the operator's http or https proxy; the
