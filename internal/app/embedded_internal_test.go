@@ -9,6 +9,7 @@ import (
 
 	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/internal/egress"
+	"github.com/posthorn/posthorn/internal/testpg"
 )
 
 func TestNAT64IsLetThroughWhereItIsAskedFor(t *testing.T) {
@@ -29,4 +30,17 @@ func guarded(t *testing.T, cfg config.Config) *egress.Client {
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client
+}
+
+func TestPostgresConnectionsAreThoseOfTheSetting(t *testing.T) {
+	t.Parallel()
+	url := testpg.URL(t)
+	for set, want := range map[int]int{0: 20, 2: 2, 35: 35} {
+		a := &App{cfg: config.Config{DatabaseURL: url, DatabaseConnections: set}, roles: Roles{Embedded: true}}
+		require.NoError(t, a.openStore(t.Context()))
+		pool, err := a.store.SQL()
+		require.NoError(t, err)
+		require.Equal(t, want, pool.Stats().MaxOpenConnections)
+		require.NoError(t, a.Stop(t.Context()))
+	}
 }

@@ -20,6 +20,8 @@ type Config struct {
 
 	Data        string `env:"POSTHORN_DATA" default:"./data" help:"Folder for the embedded mode's files: databases, keys."`
 	DatabaseURL string `env:"POSTHORN_DATABASE_URL" help:"postgres://… or sqlite:FILE. Default: a SQLite file in the data folder; required by api, worker and migrate."`
+	// DatabaseConnections bounds Postgres' pool, see store.Options; 0 = 20.
+	DatabaseConnections int `env:"POSTHORN_DATABASE_CONNECTIONS" default:"20" help:"How many connections to Postgres each process has at most, 2 to 1000; a worker has one more, by which it is woken. SQLite has a fixed number."`
 
 	TemporalListen   string `env:"POSTHORN_TEMPORAL_LISTEN" default:"127.0.0.1:7233" help:"Address of the embedded Temporal server."`
 	TemporalUIListen string `env:"POSTHORN_TEMPORAL_UI_LISTEN" default:"127.0.0.1:8233" help:"Address of the embedded Temporal web UI; off for none."`
@@ -65,6 +67,13 @@ const maxRateLimit = 1_000_000
 
 // maxEventsPerWorkflow is how many invocations a workflow holds at most; see package workflows.
 const maxEventsPerWorkflow = 50
+
+// The bounds of DatabaseConnections: one for what runs in the background beside one for requests, and more than one
+// Postgres is good for.
+const (
+	minDatabaseConnections = 2
+	maxDatabaseConnections = 1000
+)
 
 // minRetention is the least retention other than none: longer than any attempt, and than clocks differ.
 const minRetention = time.Hour
@@ -115,6 +124,9 @@ func (c *Config) Validate() error {
 		if u, err := url.Parse(c.TemporalUIURL); err != nil || u.Host == "" {
 			add("--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)", "is not an absolute URL")
 		}
+	}
+	if n := c.DatabaseConnections; n != 0 && (n < minDatabaseConnections || n > maxDatabaseConnections) {
+		add("--database-connections (POSTHORN_DATABASE_CONNECTIONS)", "must be %d to %d", minDatabaseConnections, maxDatabaseConnections)
 	}
 	if c.EventsPerWorkflow < 0 || c.EventsPerWorkflow > maxEventsPerWorkflow {
 		add("--events-per-workflow (POSTHORN_EVENTS_PER_WORKFLOW)", "must be 1 to %d", maxEventsPerWorkflow)
