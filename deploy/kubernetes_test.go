@@ -174,6 +174,24 @@ func TestKubernetesObjectsMeetEachOther(t *testing.T) {
 	require.Equal(t, templates["api"].Spec.Containers[0].Ports[0].Name, service.Spec.Ports[0].TargetPort.StrVal)
 }
 
+// The rules that are comments let pods reach a collector and a proxy in the cluster once they are taken in.
+func TestKubernetesPoliciesHaveRulesForCollectorAndProxy(t *testing.T) {
+	t.Parallel()
+	text := regexp.MustCompile(`(?m)^    # (- to:|  ports:)`).ReplaceAll(read(t, "network-policy.yaml"), []byte("    $1"))
+	open := map[string][]int32{}
+	for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
+		var policy networkingv1.NetworkPolicy
+		readStrictly(t, document, &policy)
+		for _, rule := range policy.Spec.Egress {
+			for _, port := range rule.Ports {
+				open[policy.Name] = append(open[policy.Name], port.Port.IntVal)
+			}
+		}
+	}
+	require.Subset(t, open["posthorn"], []int32{4317, 4318})
+	require.Subset(t, open["posthorn-receivers"], []int32{80, 443, 3128})
+}
+
 // stopSeconds is how long the program takes to end at most.
 func stopSeconds(t *testing.T) int64 {
 	t.Helper()
