@@ -94,6 +94,10 @@ func (s *server) createKey(
 	if expires != nil && !expires.After(now) {
 		return NewKey{}, models.Invalid("expires_at", "is not in the future")
 	}
+	expires, err := s.withinCreator(ctx, c, expires)
+	if err != nil {
+		return NewKey{}, err
+	}
 	made, err := secret.NewAPIKey(string(role))
 	if err != nil {
 		return NewKey{}, err
@@ -107,6 +111,26 @@ func (s *server) createKey(
 		return NewKey{}, err
 	}
 	return NewKey{Key: keyView(&k), Secret: made.Text}, nil
+}
+
+// withinCreator ends a key no later than the one that makes it, so that a key with an end cannot make itself one without.
+func (s *server) withinCreator(ctx context.Context, c *call, expires *time.Time) (*time.Time, error) {
+	if c.principal.KeyID == "" { // the operator key of the configuration has no end
+		return expires, nil
+	}
+	creator, err := s.Store.Key(ctx, c.principal.KeyID)
+	switch {
+	case err != nil:
+		return nil, err
+	case creator.ExpiresAt == nil:
+		return expires, nil
+	case expires == nil:
+		return creator.ExpiresAt, nil
+	case expires.After(*creator.ExpiresAt):
+		return nil, models.Invalid("expires_at", "is later than %s, when the key that asks expires", timeText(*creator.ExpiresAt))
+	default:
+		return expires, nil
+	}
 }
 
 func (s *server) listKeys(ctx context.Context, c *call, in *Paging) (Page[Key], error) {

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/loader"
@@ -65,6 +67,39 @@ func TestComposeFileIsAccepted(t *testing.T) {
 		require.Truef(t, service.ReadOnly, "%s: a read-only file system", name)
 		require.Equalf(t, []string{"ALL"}, service.CapDrop, "%s", name)
 	}
+}
+
+func TestComposeFileLetsProcessesFinish(t *testing.T) {
+	t.Parallel()
+	project, err := composed(t, filledIn(t))
+	require.NoError(t, err)
+	for _, name := range []string{"api", "worker"} {
+		grace := project.Services[name].StopGracePeriod
+		require.NotNilf(t, grace, "%s is killed after 10 s", name)
+		require.Greater(t, time.Duration(*grace), time.Duration(stopSeconds(t))*time.Second, name)
+	}
+}
+
+// The file says `--scale worker=4`; the API and Temporal are there too, and Postgres keeps three for its superuser.
+func TestComposeFileHasConnectionsForFourWorkers(t *testing.T) {
+	t.Parallel()
+	project, err := composed(t, filledIn(t))
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "docker-compose.yml"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "--scale worker=4")
+	command := project.Services["postgres"].Command
+	require.Len(t, command, 3)
+	value, ok := strings.CutPrefix(command[2], "max_connections=")
+	require.True(t, ok, command)
+	connections, err := strconv.Atoi(value)
+	require.NoError(t, err)
+	field, ok := reflect.TypeFor[config.Config]().FieldByName("DatabaseConnections")
+	require.True(t, ok)
+	each, err := strconv.Atoi(field.Tag.Get("default"))
+	require.NoError(t, err)
+	const temporal, reserve = 30, 3
+	require.Greater(t, connections-reserve, each+4*(each+1)+temporal)
 }
 
 func TestComposeFileWaitsForWhatIsNeeded(t *testing.T) {

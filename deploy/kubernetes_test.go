@@ -174,15 +174,40 @@ func TestKubernetesObjectsMeetEachOther(t *testing.T) {
 	require.Equal(t, templates["api"].Spec.Containers[0].Ports[0].Name, service.Spec.Ports[0].TargetPort.StrVal)
 }
 
-// The probes ask where the processes answer, and a pod that ends gets the time that the program takes.
-func TestKubernetesProbesAndTheTimeToEnd(t *testing.T) {
+// The rules that are comments let pods reach a collector and a proxy in the cluster once they are taken in.
+func TestKubernetesPoliciesHaveRulesForCollectorAndProxy(t *testing.T) {
 	t.Parallel()
+	text := regexp.MustCompile(`(?m)^    # (- to:|  ports:)`).ReplaceAll(read(t, "network-policy.yaml"), []byte("    $1"))
+	open := map[string][]int32{}
+	for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
+		var policy networkingv1.NetworkPolicy
+		readStrictly(t, document, &policy)
+		for _, rule := range policy.Spec.Egress {
+			for _, port := range rule.Ports {
+				open[policy.Name] = append(open[policy.Name], port.Port.IntVal)
+			}
+		}
+	}
+	require.Subset(t, open["posthorn"], []int32{4317, 4318})
+	require.Subset(t, open["posthorn-receivers"], []int32{80, 443, 3128})
+}
+
+// stopSeconds is how long the program takes to end at most.
+func stopSeconds(t *testing.T) int64 {
+	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, "commands.go"))
 	require.NoError(t, err)
 	match := regexp.MustCompile(`stopTimeout = (\d+) \* time\.Second`).FindSubmatch(source)
 	require.Len(t, match, 2)
 	stop, err := strconv.ParseInt(string(match[1]), 10, 64)
 	require.NoError(t, err)
+	return stop
+}
+
+// The probes ask where the processes answer, and a pod that ends gets the time that the program takes.
+func TestKubernetesProbesAndTheTimeToEnd(t *testing.T) {
+	t.Parallel()
+	stop := stopSeconds(t)
 	templates := pods(t, manifests(t))
 	for role, listen := range map[string]string{"api": "POSTHORN_LISTEN", "worker": "POSTHORN_WORKER_LISTEN"} {
 		pod := templates[role].Spec

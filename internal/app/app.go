@@ -146,7 +146,9 @@ func required(cfg config.Config, roles Roles) error {
 }
 
 func (a *App) openStore(ctx context.Context) error {
-	opened, err := store.Open(ctx, store.Options{URL: a.cfg.Database(), Keyring: a.keyring})
+	opened, err := store.Open(ctx, store.Options{
+		URL: a.cfg.Database(), Keyring: a.keyring, MaxConnections: a.cfg.DatabaseConnections,
+	})
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/posthorn/posthorn/internal/app"
 	temporaldev "github.com/posthorn/posthorn/temporal-dev"
+	"github.com/posthorn/posthorn/workflows"
 )
 
 const cloudKey = "the-api-key-of-the-namespace"
@@ -153,7 +155,30 @@ func TestTemporalCloudLacksSearchAttributes(t *testing.T) {
 		return err != nil && !strings.Contains(err.Error(), "without sending trailers")
 	}, patience, time.Millisecond)
 	require.ErrorContains(t, err, "tcld namespace search-attributes add")
-	for _, name := range []string{"PosthornApplication", "PosthornEventType", "PosthornStatus", "PosthornSubscription"} {
+	for name := range workflows.SearchAttributes() {
 		require.ErrorContains(t, err, name)
+	}
+}
+
+func TestTheDocumentsNameEverySearchAttribute(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	require.NoError(t, err)
+	_, cloud, found := strings.Cut(string(page), "\n## Temporal Cloud\n")
+	require.True(t, found)
+	cloud, _, _ = strings.Cut(cloud, "\n## ")
+	_, list, found := strings.Cut(cloud, "create `Posthorn")
+	require.True(t, found)
+	keywords, keywordLists, found := strings.Cut("`Posthorn"+list, " as Keyword, ")
+	require.True(t, found)
+	keywordLists, _, found = strings.Cut(keywordLists, " as KeywordList ")
+	require.True(t, found)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	for name, kind := range workflows.SearchAttributes() {
+		require.Contains(t, map[enumspb.IndexedValueType]string{
+			enumspb.INDEXED_VALUE_TYPE_KEYWORD: keywords, enumspb.INDEXED_VALUE_TYPE_KEYWORD_LIST: keywordLists,
+		}[kind], "`"+name+"`")
+		require.Contains(t, string(readme), name)
 	}
 }

@@ -13,7 +13,10 @@ import (
 // egressConfig is the guard that the configuration asks for. The embedded mode, where nothing is said, lets loopback
 // through and nothing else that is private: the receiver under development runs on the same machine.
 func egressConfig(cfg config.Config, roles Roles) (egress.Config, error) {
-	guard := egress.Config{Ports: cfg.EgressPorts, AllowHTTP: cfg.AllowHTTP, AllowHTTPLoopback: cfg.AllowHTTPLoopback || roles.Embedded}
+	guard := egress.Config{
+		Ports: cfg.EgressPorts, AllowNAT64: cfg.EgressAllowNAT64,
+		AllowHTTP: cfg.AllowHTTP, AllowHTTPLoopback: cfg.AllowHTTPLoopback || roles.Embedded,
+	}
 	for list, cidrs := range map[*[]netip.Prefix][]string{
 		&guard.AllowCIDRs: cfg.EgressAllowCIDRs, &guard.DenyCIDRs: cfg.EgressDenyCIDRs,
 	} {

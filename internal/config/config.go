@@ -20,6 +20,8 @@ type Config struct {
 
 	Data        string `env:"POSTHORN_DATA" default:"./data" help:"Folder for the embedded mode's files: databases, keys."`
 	DatabaseURL string `env:"POSTHORN_DATABASE_URL" help:"postgres://… or sqlite:FILE. Default: a SQLite file in the data folder; required by api, worker and migrate."`
+	// DatabaseConnections bounds Postgres' pool, see store.Options; 0 = 20.
+	DatabaseConnections int `env:"POSTHORN_DATABASE_CONNECTIONS" default:"20" help:"How many connections to Postgres each process has at most, 2 to 1000; a worker has one more, by which it is woken. SQLite has a fixed number."`
 
 	TemporalListen   string `env:"POSTHORN_TEMPORAL_LISTEN" default:"127.0.0.1:7233" help:"Address of the embedded Temporal server."`
 	TemporalUIListen string `env:"POSTHORN_TEMPORAL_UI_LISTEN" default:"127.0.0.1:8233" help:"Address of the embedded Temporal web UI; off for none."`
@@ -34,7 +36,8 @@ type Config struct {
 	AllowHTTPLoopback   bool     `name:"allow-http-loopback" env:"POSTHORN_ALLOW_HTTP_LOOPBACK" help:"Accept http:// endpoints on loopback addresses, where those are allowed, as the embedded mode does."`
 	EgressAllowCIDRs    []string `name:"egress-allow-cidrs" env:"POSTHORN_EGRESS_ALLOW_CIDRS" help:"Private ranges that endpoints may be in. Default in the embedded mode: loopback."`
 	EgressDenyCIDRs     []string `name:"egress-deny-cidrs" env:"POSTHORN_EGRESS_DENY_CIDRS" help:"Ranges that endpoints may never be in, even inside the allowed ones. What a process knows of its own deployment (its listeners, the database, Temporal) is denied anyway, by address and port."`
-	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges."`
+	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges, and no others: 443 alone closes 80."`
+	EgressAllowNAT64    bool     `name:"egress-allow-nat64" env:"POSTHORN_EGRESS_ALLOW_NAT64" help:"Let addresses of 64:ff9b::/96 (RFC 6052) through where the IPv4 address inside is public: for machines without IPv4, behind DNS64 and NAT64."`
 	EgressProxyURL      string   `name:"egress-proxy-url" env:"POSTHORN_EGRESS_PROXY_URL" help:"HTTP proxy for deliveries; it must then refuse private targets."`
 	EgressBindAddress   string   `env:"POSTHORN_EGRESS_BIND_ADDRESS" help:"Local address that deliveries are sent from."`
 	SourceIPsProduction []string `name:"source-ips-production" env:"POSTHORN_SOURCE_IPS_PRODUCTION" help:"Addresses that /v1/source-ips publishes for production."`
@@ -64,6 +67,13 @@ const maxRateLimit = 1_000_000
 
 // maxEventsPerWorkflow is how many invocations a workflow holds at most; see package workflows.
 const maxEventsPerWorkflow = 50
+
+// The bounds of DatabaseConnections: one for what runs in the background beside one for requests, and more than one
+// Postgres is good for.
+const (
+	minDatabaseConnections = 2
+	maxDatabaseConnections = 1000
+)
 
 // minRetention is the least retention other than none: longer than any attempt, and than clocks differ.
 const minRetention = time.Hour
@@ -114,6 +124,9 @@ func (c *Config) Validate() error {
 		if u, err := url.Parse(c.TemporalUIURL); err != nil || u.Host == "" {
 			add("--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)", "is not an absolute URL")
 		}
+	}
+	if n := c.DatabaseConnections; n != 0 && (n < minDatabaseConnections || n > maxDatabaseConnections) {
+		add("--database-connections (POSTHORN_DATABASE_CONNECTIONS)", "must be %d to %d", minDatabaseConnections, maxDatabaseConnections)
 	}
 	if c.EventsPerWorkflow < 0 || c.EventsPerWorkflow > maxEventsPerWorkflow {
 		add("--events-per-workflow (POSTHORN_EVENTS_PER_WORKFLOW)", "must be 1 to %d", maxEventsPerWorkflow)

@@ -45,6 +45,7 @@ func TestValidateNamesFlagAndVariable(t *testing.T) {
 		"--temporal-ui-url (POSTHORN_TEMPORAL_UI_URL)":               {TemporalUIURL: "ui"},
 		"--rate-limit-key (POSTHORN_RATE_LIMIT_KEY)":                 {RateLimitKey: math.NaN()},
 		"--rate-limit-application (POSTHORN_RATE_LIMIT_APPLICATION)": {RateLimitApplication: -1},
+		"--database-connections (POSTHORN_DATABASE_CONNECTIONS)":     {DatabaseConnections: 1},
 		"--retention (POSTHORN_RETENTION)":                           {Retention: time.Hour - 1},
 	} {
 		require.ErrorContains(t, c.Validate(), want)
@@ -53,6 +54,9 @@ func TestValidateNamesFlagAndVariable(t *testing.T) {
 	require.NoError(t, (&config.Config{}).Validate())
 	require.ErrorContains(t, (&config.Config{Retention: -time.Hour}).Validate(), "POSTHORN_RETENTION")
 	require.NoError(t, (&config.Config{Retention: time.Hour}).Validate())
+	require.ErrorContains(t, (&config.Config{DatabaseConnections: 1001}).Validate(), "must be 2 to 1000")
+	require.ErrorContains(t, (&config.Config{DatabaseConnections: -1}).Validate(), "must be 2 to 1000")
+	require.NoError(t, (&config.Config{DatabaseConnections: 1000}).Validate())
 }
 
 func TestDatabaseDefaultsToAFileInTheDataFolder(t *testing.T) {

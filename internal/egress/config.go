@@ -26,7 +26,8 @@ type Config struct {
 	// DenyCIDRs are never connected to; they win over AllowCIDRs.
 	// POSTHORN_EGRESS_DENY_CIDRS. Single ports of this deployment: Client.DenyOwn.
 	DenyCIDRs []netip.Prefix
-	// Ports are allowed besides 80 and 443. POSTHORN_EGRESS_PORTS.
+	// Ports are those allowed outside AllowCIDRs. Default 80 and 443.
+	// POSTHORN_EGRESS_PORTS.
 	Ports []uint16
 
 	// AllowHTTP accepts http:// for every host. POSTHORN_ALLOW_HTTP.
@@ -37,6 +38,7 @@ type Config struct {
 
 	// AllowNAT64 lets 64:ff9b::/96 (RFC 6052) through when the IPv4 address
 	// inside is public, for IPv6-only hosts behind DNS64. Default off.
+	// POSTHORN_EGRESS_ALLOW_NAT64.
 	AllowNAT64 bool
 
 	// ProxyURL sends everything through the operator's http or https proxy; the
@@ -80,6 +82,9 @@ const (
 )
 
 func (c Config) withDefaults() Config {
+	if len(c.Ports) == 0 {
+		c.Ports = []uint16{80, 443}
+	}
 	if c.UserAgent == "" {
 		c.UserAgent = defaultUserAgent
 	}

@@ -49,7 +49,7 @@ func newGuard(c Config) *guard {
 	return &guard{
 		denied:  masked(c.DenyCIDRs),
 		allowed: masked(c.AllowCIDRs),
-		ports:   append([]uint16{80, 443}, c.Ports...),
+		ports:   c.Ports,
 		public:  public,
 		nat64:   c.AllowNAT64,
 	}

@@ -68,8 +68,9 @@ func Compile(expression string) (*Program, error) {
 	if err := check(checked); err != nil {
 		return nil, err
 	}
-	program, err := env.Program(checked,
-		cel.CostTracking(costs{}), cel.CostLimit(costLimit), cel.InterruptCheckFrequency(1))
+	charged := costs{}
+	program, err := env.Program(checked, cel.OptimizeRegex(charged.matches()),
+		cel.CostTracking(charged), cel.CostLimit(costLimit), cel.InterruptCheckFrequency(1))
 	if err != nil {
 		return nil, &Error{Line: 1, Column: 1, Message: words(err.Error())}
 	}

@@ -2,16 +2,18 @@ package filter
 
 import (
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 )
 
 // costs charges what CEL's own table takes for cheap where the types are known at run time only: looking through whole
-// values to compare them, and building longer strings and lists.
-type costs struct{}
+// values to compare them, building longer strings and lists, and matching regular expressions, each byte of which may
+// take as many steps as the expression has. It knows those of one program, and their sizes.
+type costs map[string]uint64
 
 // CallCost is charged for one call; nil leaves it to CEL's table.
-func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+func (c costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	cost := uint64(1)
 	switch function {
 	case operators.Equals, operators.NotEquals, operators.Add:
@@ -22,6 +24,10 @@ func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 		cost += weight(args[0].Value())
 		if _, isMap := args[1].(traits.Mapper); !isMap { // a look-up in a map costs the same for any size
 			cost += weight(args[1].Value())
+		}
+	case overloads.Matches:
+		if pattern, ok := args[1].Value().(string); ok {
+			cost += weight(args[0].Value()) * c[pattern]
 		}
 	default:
 		return nil

@@ -21,7 +21,8 @@ const (
 )
 
 // costLimit bounds one evaluation, in CEL's units: about one for each operation, and one for each ten bytes or
-// elements that an operation looks at. Ten milliseconds or so.
+// elements that an operation looks at. Ten milliseconds or so; some times that where it all goes into a regular
+// expression.
 const costLimit = 200_000
 
 // Program is a compiled expression. It is safe for concurrent use.
@@ -44,6 +45,9 @@ func NewInput(eventType string, payload []byte, entityID string) *Input {
 // Any other failure (values that cannot be compared, a cost over the limit, ctx ended) is in the error, and the event
 // passes: it is better to deliver too much than to lose an event.
 func (p *Program) Matches(ctx context.Context, in *Input) (bool, error) {
+	if ctx.Err() != nil { // CEL looks inside of loops only
+		return true, interpreter.InterruptError{}
+	}
 	out, _, err := p.program.ContextEval(ctx, in.vars)
 	switch {
 	case err == nil:
@@ -55,6 +59,9 @@ func (p *Program) Matches(ctx context.Context, in *Input) (bool, error) {
 	}
 }
 
+// ReasonTime is the Reason of ctx having ended.
+const ReasonTime = "time"
+
 // Reason is a word for why Matches could not tell, for counting: it has nothing of the payload in it, as the error may.
 func Reason(err error) string {
 	cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err)
@@ -62,7 +69,7 @@ func Reason(err error) string {
 	case ok && cancelled.Cause == interpreter.CostLimitExceeded:
 		return "cost"
 	case errors.Is(err, interpreter.InterruptError{}):
-		return "time"
+		return ReasonTime
 	default:
 		return "evaluation"
 	}

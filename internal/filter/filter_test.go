@@ -42,6 +42,9 @@ func TestMatches(t *testing.T) {
 		`payload.tags == ["vip", "eu"]`:           true,
 		`payload.customer == {"country": "GR"}`:   false,
 		`payload.customer.country.matches("^G")`:  true,
+		`matches(payload.status, "^p")`:           true,
+		`payload.status.matches("^a")`:            false,
+		`payload.missing.matches("^p")`:           false,
 		`payload.items.exists(i, i.qty > 1)`:      true,
 		`payload.items.all(i, has(i.qty))`:        false,
 		`payload.items.exists_one(i, has(i.qty))`: true,
@@ -83,8 +86,10 @@ func TestWhatCannotBeEvaluatedMatchesAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	in := NewInput("order.paid", []byte(order), "")
 	for expression, why := range map[string]string{
-		`payload.status > 5`: "no such overload",
-		`payload.n / 0 == 1`: "division by zero",
+		`payload.status > 5`:                                            "no such overload",
+		`payload.n.matches("1")`:                                        "no such overload",
+		`payload.tags.matches("")`:                                      "no such overload",
+		`payload.n / 0 == 1`:                                            "division by zero",
 		`payload.n + payload.n + payload.n == payload.u * 2u`:           "overflow",
 		`payload.status.exists(i, true)`:                                "iterable",
 		`timestamp(payload.status) > timestamp("2026-01-01T00:00:00Z")`: "RFC 3339",
@@ -190,6 +195,44 @@ func TestHostileExpressionsEndSoon(t *testing.T) {
 		require.True(t, got, expression)
 		require.Less(t, took, 10*time.Second, expression)
 	}
+}
+
+// TestALongStringIsChargedBeforeItIsMatched: a hundred of these took a second each.
+func TestALongStringIsChargedBeforeItIsMatched(t *testing.T) {
+	t.Parallel()
+	in := NewInput("t", []byte(`{"s":"`+strings.Repeat("a", 1<<20)+`","short":"`+strings.Repeat("a", 1<<10)+`"}`), "")
+	p := compile(t, `payload.s.matches("(a{1,20}|b)*c")`)
+	began := time.Now()
+	for range 100 {
+		got, err := p.Matches(t.Context(), in)
+		require.Error(t, err)
+		require.Equal(t, "cost", Reason(err))
+		require.True(t, got)
+	}
+	require.Less(t, time.Since(began), 10*time.Second)
+	got, err := compile(t, `payload.short.matches("(a{1,20}|b)*c")`).Matches(t.Context(), in)
+	require.NoError(t, err)
+	require.False(t, got)
+}
+
+func TestManyMatchesOfOneExpressionAddUp(t *testing.T) {
+	t.Parallel()
+	in := NewInput("t", []byte(`{"s":"`+strings.Repeat("a", 1<<14)+`"}`), "")
+	const one = `payload.s.matches("(a{1,20}|b)*c")`
+	_, err := compile(t, one).Matches(t.Context(), in)
+	require.NoError(t, err)
+	_, err = compile(t, strings.Repeat(one+" || ", 30)+"false").Matches(t.Context(), in)
+	require.Equal(t, "cost", Reason(err))
+}
+
+func TestWithoutTimeEventsPass(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got, err := compile(t, `type == "x"`).Matches(ctx, NewInput("t", []byte(`{}`), ""))
+	require.Error(t, err)
+	require.Equal(t, ReasonTime, Reason(err))
+	require.True(t, got)
 }
 
 func TestCacheKeepsProgramsUpToItsBound(t *testing.T) {

@@ -56,8 +56,12 @@ func inputOf(known map[string]*filter.Input, event *models.Event, version *strin
 	return in
 }
 
-// matches lets the event pass where the filter cannot tell.
+// matches lets the event pass where the filter cannot tell. Without time it is not compiled either.
 func (p *plan) matches(ctx context.Context, sub *models.Subscription, in *filter.Input) bool {
+	if ctx.Err() != nil {
+		p.ingest.Observer.FilterFailed(ctx, sub.ID, filter.ReasonTime)
+		return true
+	}
 	program, err := p.ingest.filters.Program(*sub.Filter)
 	if err != nil { // it was checked when it was set, by another version of this program
 		p.ingest.Observer.FilterFailed(ctx, sub.ID, "expression")

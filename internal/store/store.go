@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/driver/postgres"
@@ -58,9 +57,9 @@ type Store struct {
 	background        chan struct{}
 	permits           permits
 	subscriptionLocks subscriptionLocks
-	// specs (digest → *models.Spec) and storedSpecs (digests known to be in the table) grow by one entry for each
-	// set of knobs in use.
-	specs, storedSpecs sync.Map
+	// specs are those read, storedSpecs those known to be in the table.
+	specs       byDigest[*models.Spec]
+	storedSpecs byDigest[struct{}]
 }
 
 // Open connects to the database. It does not touch the schema: see Migrate.
@@ -276,12 +275,4 @@ func (s *Store) forUpdate(of string) string {
 		return " FOR NO KEY UPDATE OF " + of
 	}
 	return ""
-}
-
-// spec reads the Spec with the given digest; specs never change, so each is read once.
-func (s *Store) spec(tx *gorm.DB, digest []byte) (*models.Spec, error) {
-	if found, ok := s.specs.Load(string(digest)); ok {
-		return found.(*models.Spec), nil //nolint:errcheck // nothing else is stored there
-	}
-	return s.loadSpec(tx, digest)
 }
