@@ -12,7 +12,7 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// maxBatch bounds the events of one batch (contract.md section 6).
+// maxBatch bounds the events of one batch, as the schema of batch says, too.
 const maxBatch = 500
 
 // batch is several events; each is looked at by itself.

@@ -91,7 +91,7 @@ func (s *server) write(ctx context.Context, w io.Writer, v any) {
 	}
 }
 
-// timeForm is RFC 3339, UTC, with milliseconds (contract.md section 1).
+// timeForm is how answers write times: RFC 3339, UTC, with milliseconds.
 const timeForm = "2006-01-02T15:04:05.000Z"
 
 func timeText(t time.Time) string { return t.UTC().Format(timeForm) }

@@ -102,7 +102,7 @@ func verbatim(payload []byte) Verbatim {
 	return payload
 }
 
-// maxWithPayload bounds a list that carries payloads, of 1 MiB each at most (contract.md section 7).
+// maxWithPayload bounds a list that carries payloads, of 1 MiB each at most.
 const maxWithPayload = 50
 
 // checkInclude looks at the pair of limit and include.

@@ -28,8 +28,8 @@ type route struct {
 	scope scope
 	// managed routes are lifted to the operator where the profile says so (ALV-26).
 	managed bool
-	// provider routes have a provider's own form (contract.md section 8): they take HTTP Basic too, act for the
-	// application of the key, and answer 400 to what is invalid. query are the parameters that their handlers read.
+	// provider routes have a provider's own form (docs/decisions/0011-messages.md): they take HTTP Basic too, act for
+	// the application of the key, and answer 400 to what is invalid. query are the parameters that their handlers read.
 	provider bool
 	query    []*huma.Param
 	// status is the answer's; 0 = 200.

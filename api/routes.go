@@ -40,7 +40,7 @@ func tags() []*huma.Tag {
 	}
 }
 
-// routes is the route table (contract.md sections 1 to 8): all there is, in the order of the reference.
+// routes is the route table: all there is.
 func routes() []route {
 	var all []route
 	for _, part := range [][]route{

@@ -14,7 +14,7 @@ const (
 	redeliverVerb = "redeliver"
 )
 
-// messageRoutes are the provider-shaped routes (contract.md section 8).
+// messageRoutes are the provider-shaped routes, Viva Wallet's: see docs/decisions/0011-messages.md.
 func messageRoutes() []route {
 	const all = "/webhooks/v1/messages"
 	one := all + "/{" + messageID + "}"

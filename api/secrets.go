@@ -7,7 +7,8 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// liveSecrets is how many secrets of a subscription sign at the same time (BRI-b4): a second rotation ends the first.
+// liveSecrets is how many secrets of a subscription sign at the same time: a second rotation ends the first. It is what
+// Bridge promises its customers: docs.bridgeapi.io/docs/secure-your-webhooks.
 const liveSecrets = 2
 
 // signingSecret is a new secret with the public half of its key pair.

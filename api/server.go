@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// maxBody bounds a whole request (contract.md section 6).
+	// maxBody bounds a whole request: a batch has room for several events of the largest size.
 	maxBody = 8 << 20
 	// maxDuration bounds the work for one request: past it a publisher hears 503 instead of waiting for a database
 	// that hangs. A handshake's own timeout is shorter.

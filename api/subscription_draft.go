@@ -235,7 +235,7 @@ func (d *draft) note(place string, err error) {
 	}
 }
 
-// setEnabled switches a subscription. Enabling one that is gone revives it (contract.md section 5).
+// setEnabled switches a subscription. Enabling one that is gone revives it.
 func setEnabled(sub *models.Subscription, enabled bool) {
 	sub.Enabled = enabled
 	if enabled && sub.Gone {

@@ -24,7 +24,7 @@ const (
 // AttemptErrorCode classifies a failed attempt without telling what is inside our network.
 type AttemptErrorCode string
 
-// The error codes of contract.md section 7.
+// The error codes of an attempt, as its log entry shows them.
 const (
 	AttemptTimeout     AttemptErrorCode = "timeout"
 	AttemptDNS         AttemptErrorCode = "dns"

@@ -9,7 +9,7 @@ import (
 // Code is the stable machine word of an error, as clients see it in a problem's `code`.
 type Code string
 
-// The codes of contract.md section 1.
+// The codes that clients may rely on.
 const (
 	CodeValidation          Code = "validation_failed"
 	CodeMalformed           Code = "malformed_request"

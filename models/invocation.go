@@ -5,7 +5,7 @@ import "time"
 // InvocationStatus is an invocation's state as it is stored. Clients also see StatusPaused, which is derived.
 type InvocationStatus string
 
-// The states of an invocation (contract.md section 7).
+// The states of an invocation; docs/concepts.md says what leads to each and away from it.
 const (
 	StatusPending   InvocationStatus = "pending"   // no attempt yet
 	StatusQueued    InvocationStatus = "queued"    // behind others in a FIFO queue
@@ -17,7 +17,7 @@ const (
 	StatusAbandoned InvocationStatus = "abandoned" // a newer event was delivered first
 )
 
-// InvocationStatuses lists every status that clients see, in the order of contract.md.
+// InvocationStatuses lists every status that clients see: the open ones, then those that have ended.
 func InvocationStatuses() []InvocationStatus {
 	return []InvocationStatus{
 		StatusPending, StatusQueued, StatusRetrying, StatusPaused,

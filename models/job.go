@@ -20,7 +20,7 @@ func (s JobState) Ended() bool { return s == JobCompleted || s == JobCancelled }
 // RedeliveryOutcome is what became of one redelivery of a job.
 type RedeliveryOutcome string
 
-// The outcomes of a redelivery (contract.md section 7).
+// The outcomes of a redelivery, as a job's results show them.
 const (
 	RedeliverySucceeded RedeliveryOutcome = "succeeded"
 	RedeliveryFailed    RedeliveryOutcome = "failed"    // the receiver did not take it

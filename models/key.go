@@ -2,10 +2,11 @@ package models
 
 import "time"
 
-// Role is what a key may do (contract.md section 2).
+// Role is what a key may do; docs/concepts.md has the table.
 type Role string
 
-// The roles, strongest first.
+// The roles. The operator may everything. A publisher is neither above nor below an admin: the one publishes, the other
+// manages and reads. A member reads.
 const (
 	RoleOperator  Role = "operator"
 	RolePublisher Role = "publisher"

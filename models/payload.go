@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of a payload (contract.md section 6).
+// Bounds of a payload: its bytes, and how deep its arrays and objects are nested.
 const (
 	MaxPayloadBytes   = 1 << 20
 	MaxPayloadNesting = 128

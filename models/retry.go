@@ -10,7 +10,7 @@ import (
 // RetryKind says how the delay before retry n is computed.
 type RetryKind string
 
-// The kinds of contract.md section 9.
+// The kinds, with the delay before retry n = 1, 2, … of each.
 const (
 	RetryFixed       RetryKind = "fixed"       // interval
 	RetryExponential RetryKind = "exponential" // initial · factor^(n−1)
@@ -18,7 +18,7 @@ const (
 	RetrySchedule    RetryKind = "schedule"    // delays[n−1], then exhausted
 )
 
-// Bounds of every delay (contract.md section 9), and of what a policy may list.
+// Bounds of every delay, and of what a policy may list.
 const (
 	MinRetryDelay   = 10 * time.Millisecond
 	MaxRetryDelay   = 168 * time.Hour

@@ -17,7 +17,7 @@ func d(s string) models.Duration {
 	return models.Duration(parsed)
 }
 
-// The policies of contract.md section 9.
+// The policies of the built-in profiles.
 func alviere() models.RetryPolicy {
 	return models.RetryPolicy{Kind: models.RetryPolynomial, Initial: d("20ms"), Degree: 2, MaxInterval: d("2m")}
 }

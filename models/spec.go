@@ -58,7 +58,7 @@ const (
 // TimeForm is how a time is written.
 type TimeForm string
 
-// The time forms of contract.md section 9.
+// The time forms.
 const (
 	TimeRFC3339Millis TimeForm = "rfc3339_ms"   // UTC, three fraction digits, Z
 	TimeUnixSeconds   TimeForm = "unix_seconds" // integer

@@ -17,7 +17,7 @@ const (
 	SubscriptionGone       SubscriptionStatus = "gone"       // it answered 410
 )
 
-// When a subscription counts as failing (contract.md section 5): its last 20 attempts, or all of 5 minutes.
+// When a subscription counts as failing: when its last 20 attempts have failed, or all for 5 minutes.
 const (
 	FailingAfterAttempts = 20
 	FailingAfter         = 5 * time.Minute

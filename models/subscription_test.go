@@ -28,7 +28,7 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, []string{"b", "a"}, keys(s.LiveSigning(now.Add(24*time.Hour-1))))
 	require.Equal(t, []string{"b"}, keys(s.LiveSigning(now.Add(24*time.Hour))))
 
-	// Two updates in a row end the first (BRI-b4).
+	// Two updates in a row end the first where two may live.
 	s.Rotate(models.SigningSecret{Symmetric: "c"}, now.Add(time.Hour), 24*time.Hour, 2)
 	require.Equal(t, []string{"c", "b"}, keys(s.LiveSigning(now.Add(time.Hour))))
 	require.Equal(t, "k", s.SecurityKey)

@@ -36,8 +36,8 @@ func TestBuiltIn(t *testing.T) {
 	require.False(t, ok)
 }
 
-// knobs are the table of contract.md section 9, as GET /v1/profiles/{name} answers it. The catalogue and the test
-// event have tests of their own.
+// knobs are those of the built-in profiles, as GET /v1/profiles/{name} answers them. The catalogue and the test event
+// have tests of their own.
 func knobs() map[string]string {
 	return map[string]string{
 		"standard": `{
@@ -119,7 +119,7 @@ func knobs() map[string]string {
 	}
 }
 
-func TestBuiltInProfilesMatchTheContract(t *testing.T) {
+func TestBuiltInProfilesHaveTheirKnobs(t *testing.T) {
 	t.Parallel()
 	for name, want := range knobs() {
 		raw, err := json.Marshal(profile(t, name))

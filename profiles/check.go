@@ -10,7 +10,7 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// Bounds of contract.md section 9, and of what a file may list.
+// Bounds of the knobs, and of what a file may list.
 const (
 	MinTimeout       = 100 * time.Millisecond
 	MaxTimeout       = 60 * time.Second

@@ -8,7 +8,7 @@ import (
 )
 
 // form is the shape of a profile file, of an application's overrides and of GET /v1/profiles/{name}: its members are
-// the knobs, in the order of contract.md section 4. The last two are a subscription's to set; a profile may give
+// the knobs, in the order in which answers show them. The last two are a subscription's to set; a profile may give
 // defaults.
 type form struct {
 	Name                 string                  `json:"name"`

@@ -15,7 +15,7 @@ func (p *Profile) WithOverrides(raw json.RawMessage) (*Profile, error) {
 	return p.override(raw, "overrides", func(key string) bool { return key != "name" })
 }
 
-// deliveryKnobs are what a subscription may change (contract.md section 5).
+// deliveryKnobs are what a subscription may change.
 func deliveryKnobs() []string {
 	return []string{"timeout", "success", "retry", "ordering", "rate_limit", "max_in_flight"}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// MaxEntityID bounds an entity id in characters (contract.md section 6).
+// MaxEntityID bounds an entity id in characters.
 const MaxEntityID = 128
 
 // Suppressed reports whether an event of the type, given by name, leads to no invocation: one of the profile's rules

@@ -31,7 +31,7 @@ func TestVIV11_OnlyTheInitialChargeOfInstallments(t *testing.T) {
 		require.Equal(t, suppressed, p.Suppressed("transaction.created", []byte(payload)), payload)
 		require.False(t, p.Suppressed("transaction.refunded", []byte(payload)), payload)
 	}
-	require.False(t, p.Suppressed("transaction.created", []byte(p.TestEvent.Payload)), "the seed's sample is delivered")
+	require.False(t, p.Suppressed("transaction.created", []byte(p.TestEvent.Payload)), "Viva's own sample is delivered")
 }
 
 func TestSuppressConditions(t *testing.T) {

@@ -120,7 +120,7 @@ func (u URL) MaxURLLength() int {
 
 const defaultURLLength = 2048
 
-// MarshalJSON writes the profile with every knob, in the order of contract.md section 4.
+// MarshalJSON writes the profile with every knob, in the order of form.
 func (p *Profile) MarshalJSON() ([]byte, error) {
 	return marshal(formOf(p))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/posthorn/posthorn/profiles"
 )
 
-// The order of contract.md section 4.
+// The order is that of form, which clients see.
 func TestJSONHasEveryKnobInOrder(t *testing.T) {
 	t.Parallel()
 	raw, err := json.Marshal(profile(t, "viva"))

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// draft is the one that catalogues are written in (contract.md section 3).
+	// draft is the one that catalogues are written in: JSON Schema 2020-12.
 	draft = "https://json-schema.org/draft/2020-12/schema"
 	// maxSchemaBytes bounds a schema. Its patterns are Go's regular expressions, which run in linear time.
 	maxSchemaBytes = 64 << 10

@@ -27,8 +27,9 @@ type Ended struct {
 	Status     string `json:"status"`
 }
 
-// Deliver carries the invocations of one event to their ends: the first attempts of all of them as one local
-// activity, then for each that is not settled one activity for the whole rest of its policy. It takes signals at any
+// Deliver carries invocations to their ends: those of one event, those of several events that share a workflow, a test,
+// or the heads of a FIFO queue, one after the other. The first attempts of what it gets at one time are one local
+// activity; then each that is not settled has one activity for the whole rest of its policy. It takes signals at any
 // time and ends when nothing is left to wait for; a signal after that starts it anew.
 func Deliver(ctx workflow.Context, in DeliverInput) error {
 	return newDelivery(ctx, in).run(in)

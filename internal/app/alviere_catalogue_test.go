@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// alviereTypes are the nine of the seed.
+// alviereTypes are the nine of Alviere's documentation.
 func alviereTypes() []string {
 	return []string{
 		"ACCOUNT", "WALLET_TRANSACTION", "ISSUED_CARD", "BENEFICIARY", "BANK_PM", "CARD_PM", "CHECK", "DOSSIER",

@@ -178,7 +178,7 @@ func moment(t *testing.T, text any) time.Time {
 	return at
 }
 
-// Contract section 9, "test event": a sample in the normal envelope, marked by a header.
+// alviere's test event is a sample in the normal envelope, marked by a header.
 func TestALV7_ATestEventLooksLikeAnEventButForItsHeader(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {

@@ -175,7 +175,7 @@ func (a *App) apiDependencies() (api.Dependencies, error) {
 	}, nil
 }
 
-// observeRequest notes what publishers feel. Route patterns are those of the contract.
+// observeRequest notes what publishers feel. Route patterns are those of api's route table.
 func (a *App) observeRequest(r api.Request) {
 	if r.Method != http.MethodPost {
 		return

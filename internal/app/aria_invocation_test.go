@@ -99,7 +99,7 @@ func TestARI15_EveryEventIsDateEventAndPayload(t *testing.T) {
 	})
 }
 
-// ariaSample is the payload of the seed's sample, byte for byte.
+// ariaSample is the payload of the sample in Aria's documentation, byte for byte.
 const ariaSample = `{
         "id": "78c9c54c-f656-472d-b303-8d13307d622a",
         "amount": 16339.2,

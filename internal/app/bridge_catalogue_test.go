@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The seed describes the events in words; the names are those of its later documentation, or ours (A7).
+// Bridge's documentation describes the events in words; the names are those of a later version of it, or ours.
 const (
 	banking = "Banking Synchronization"
 	payment = "Payment Initiation"

@@ -30,7 +30,7 @@ func TestBRI10_ATestGoesToTheTestedWebhookOnlyWhateverItSelects(t *testing.T) {
 	})
 }
 
-// bridgeTest is the seed's own sample.
+// bridgeTest is the sample in Bridge's documentation.
 const bridgeTest = `{
 "content": {
 "item_id": 1234567890,

@@ -59,7 +59,7 @@ func TestRotatedSecretSignsTogetherWithTheOldOne(t *testing.T) {
 	})
 }
 
-// VIV-4, 5, 6, 7, 8, 9: the seeds' samples, by their own bytes.
+// VIV-4, 5, 6, 7, 8, 9: the samples in Viva's documentation, by their own bytes.
 func TestVIV4_VIV5_VIV6_VIV7_VIV8_VIV9_SamplesArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
@@ -70,7 +70,7 @@ func TestVIV4_VIV5_VIV6_VIV7_VIV8_VIV9_SamplesArriveByteForByte(t *testing.T) {
 			v.webhook(receiver, eventType)
 		}
 		for eventType, file := range map[string]string{"1796": "viva_1796.json", "1797": "viva_1797.json"} {
-			data, err := os.ReadFile("../demo/testdata/" + file) // the seeds' samples, byte for byte
+			data, err := os.ReadFile("../demo/testdata/" + file) // Viva's samples, byte for byte
 			require.NoError(t, err)
 			data = bytes.TrimSpace(data)
 			before := len(receiver.posts())

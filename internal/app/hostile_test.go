@@ -248,8 +248,8 @@ func hasty() map[string]hostile {
 	}
 }
 
-// Every attempt at a hostile receiver ends in time, is judged as the contract says, is one request, is retried, and
-// leaves a bounded trace. Those that hang are under way together while the others have their turn.
+// Every attempt at a hostile receiver ends in time, has the status and error code of its case, is one request, is
+// retried, and leaves a bounded trace. Those that hang are under way together while the others have their turn.
 func TestF22_F23_F24_F25_F26_F27_F28_F29_F30_F31_F32_F33_F34_F42_HostileReceivers(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {

@@ -150,7 +150,7 @@ func TestTHR18_AWebhookMayComeBeforeItsEvents(t *testing.T) {
 	})
 }
 
-// THR-13 is the seed's promise of self-service: what THR-2 to THR-8 do, with the customer's own key.
+// THR-13 is the promise of self-service: what THR-2 to THR-8 do, with the customer's own key.
 func TestTHR13_ACustomersAdminControlsEndpointsSubscriptionsAndNotifications(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {

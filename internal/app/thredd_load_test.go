@@ -125,7 +125,7 @@ func (f *field) load(w *world, app string, first, events, endpoints int) (spans 
 	return spans
 }
 
-// The seed names no numbers: 300 deliveries, then as many again beside an endpoint that never answers. One that held
+// Thredd names no numbers: 300 deliveries, then as many again beside an endpoint that never answers. One that held
 // the others up would do so for its timeout, which is far above the bound.
 func TestTHR15_ManyEventsReachEveryEndpointAlsoBesideOneThatHangs(t *testing.T) {
 	alone(t, func(w *world) {

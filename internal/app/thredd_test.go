@@ -60,7 +60,7 @@ func codesOf(list []notification) []int {
 	return codes
 }
 
-// threddCatalogue are the seed's codes and descriptions.
+// threddCatalogue are the codes and descriptions of Thredd's documentation.
 func threddCatalogue() map[int]string {
 	return map[int]string{
 		101: "Supports when a fraud rule is triggered by a transaction.",

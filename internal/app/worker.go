@@ -18,7 +18,8 @@ import (
 const (
 	// renewEvery is how often a worker says that it lives; see store.Lease.
 	renewEvery = store.Lease / 4
-	// workerStopTimeout is how long running attempts get to finish before another worker takes them over.
+	// workerStopTimeout is how long the SDK's worker waits for its activities when it stops. What is in flight then goes
+	// on until Stop's ctx ends, see Activities.Drain; only what is left after that another worker takes over.
 	workerStopTimeout = 20 * time.Second
 )
 

@@ -59,7 +59,7 @@ type Config struct {
 	LogFormat string `env:"POSTHORN_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log on standard error: ${enum}."`
 }
 
-// minOperatorKey is the least length of an operator key (contract.md section 2).
+// minOperatorKey is the least length of an operator key: as many hexadecimal digits are 128 bits.
 const minOperatorKey = 32
 
 // maxRateLimit is more than one process can answer, per second.

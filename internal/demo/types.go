@@ -2,7 +2,7 @@ package demo
 
 import "time"
 
-// The members of the API's answers that the demo uses (contract.md, sections 3 to 7).
+// The members of the API's answers that the demo uses; /openapi.json has all of them.
 
 type list[T any] struct {
 	Items []T `json:"items"`

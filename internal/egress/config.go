@@ -61,7 +61,7 @@ type Config struct {
 	// RootCAs verifies receivers. Default nil: the system's roots.
 	RootCAs *x509.CertPool
 	// Resolver defaults to Go's own resolver, never the C library's, which
-	// reads "127.1" and "0x7f000001" as loopback (security.md U3).
+	// reads "127.1" and "0x7f000001" as loopback, see inet_aton(3).
 	Resolver Resolver
 	// Now is the clock that durations are measured with. Default time.Now.
 	Now func() time.Time

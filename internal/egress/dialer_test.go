@@ -15,7 +15,7 @@ import (
 
 const ok200 = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// U9, mixed answers: the public-looking half must not be used either.
+// Mixed answers: the public-looking half must not be used either.
 func TestF40_OneForbiddenAnswerBlocksTheName(t *testing.T) {
 	t.Parallel()
 	good := newReceiverAt(t, "127.0.0.2:0", answer(ok200))
@@ -62,7 +62,7 @@ func TestF39_RebindingNeverReachesTheForbiddenAddress(t *testing.T) {
 	require.Equal(t, 500, hits)
 }
 
-// U8: were the answers not vetted at all, Control would still hold.
+// Were the answers not vetted at all, Control would still hold.
 func TestControlHoldsWithoutTheVetting(t *testing.T) {
 	t.Parallel()
 	bad := newReceiver(t, answer(ok200))

@@ -43,7 +43,7 @@ func newGuard(c Config) *guard {
 	public := ssrf.New(
 		ssrf.WithAnyPort(), // ports depend on the allow list: see port
 		// Azure's WireServer answers on a public-looking address that no
-		// registry lists (security.md table 1.1).
+		// registry lists: learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16.
 		ssrf.WithDeniedV4Prefixes(netip.MustParsePrefix("168.63.129.16/32")),
 	)
 	return &guard{
@@ -167,9 +167,9 @@ func (g *guard) localhost(port uint16) ([]netip.Addr, error) {
 	return open, nil
 }
 
-// vet passes the answers of a lookup only if every one of them is allowed
-// (security.md U9): a name with a public and a private address is an attack or
-// a mistake, and picking the good one would hide it.
+// vet passes the answers of a lookup only if every one of them is allowed: a
+// name with a public and a private address is an attack or a mistake, and
+// picking the good one would hide it.
 func (g *guard) vet(answers []netip.Addr, port uint16) ([]netip.Addr, error) {
 	out := make([]netip.Addr, 0, len(answers))
 	for _, a := range answers {

@@ -13,8 +13,9 @@ import (
 	"github.com/posthorn/posthorn/internal/testutil"
 )
 
-// forbidden is security.md table 1.1, written out here so that a change of the
-// library's list fails a test.
+// forbidden are the ranges of IANA's special-purpose registries (RFC 6890),
+// multicast, Azure's WireServer and, of IPv6, all that is outside 2000::/3,
+// written out here so that a change of the library's list fails a test.
 func forbidden() []netip.Prefix {
 	return append(forbiddenV4(), forbiddenV6()...)
 }

@@ -41,7 +41,7 @@ func parseBracketed(s string) (host, error) {
 }
 
 // parseHost normalises a name or IPv4 literal. It maps Unicode first and judges
-// afterwards: "①②⑦.⓪.⓪.①" is 127.0.0.1 to net/http (security.md U4).
+// afterwards: "①②⑦.⓪.⓪.①" is 127.0.0.1 to net/http.
 func parseHost(s string, profile *idna.Profile) (host, error) {
 	ascii, err := toASCII(s, profile)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestF22_ReceiverThatNeverAnswers(t *testing.T) {
 	}
 }
 
-// U20
+// What fails is not sent again behind our back.
 func TestF23_ReceiverThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -79,7 +79,7 @@ func TestRefusedConnection(t *testing.T) {
 	require.Equal(t, "the connection was refused", got.Failure.Message)
 }
 
-// U20: the second request on a connection is read and never answered. A POST
+// The second request on a connection is read and never answered. A POST
 // must fail, not be sent again; a GET, which net/http repeats without a word,
 // must not meet a pooled connection at all.
 func TestF23_DeadKeepAliveIsOneHitPerAttempt(t *testing.T) {
@@ -176,7 +176,7 @@ func TestBodyOfExactlyTheLimitIsWhole(t *testing.T) {
 	}
 }
 
-// U13
+// Nothing is decompressed: each byte on the wire could become a thousand in memory.
 func TestF27_GzipBombIsNotInflated(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
@@ -194,7 +194,7 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// U14, U15: bounded in bytes, so bounded in time.
+// Bounded in bytes, so bounded in time.
 func TestF28_F29_EndlessHeadsAreAborted(t *testing.T) {
 	t.Parallel()
 	for name, part := range map[string]string{
@@ -237,7 +237,7 @@ func TestFewInformationalResponsesAreSkipped(t *testing.T) {
 	require.Equal(t, 200, post(t, newClient(t, local()), r.url("127.0.0.1")).StatusCode)
 }
 
-// U17: a trailer is never kept, a huge one only truncates the body.
+// A trailer is never kept, a huge one only truncates the body.
 func TestF28_HugeTrailer(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, func(p *peer) {

@@ -112,7 +112,7 @@ func TestLiteralsAreRefusedBeforeTheProxy(t *testing.T) {
 	require.Zero(t, connections)
 }
 
-// U11. Not parallel: it sets the environment.
+// Not parallel: it sets the environment.
 func TestEnvironmentProxiesAreIgnored(t *testing.T) {
 	r := newReceiver(t, answer(ok200))
 	proxy := newReceiver(t, answer(ok200))

@@ -134,7 +134,7 @@ func (p *policy) judge(h host, port uint16) error {
 	return p.guard.namePort(port)
 }
 
-// loopback: "localhost" itself or a loopback literal (contract section 9).
+// loopback: "localhost" itself or a loopback literal, which is what AllowHTTPLoopback is for.
 func (h host) loopback() bool {
 	return h.name == "localhost" || h.addr.IsValid() && !h.addr.Is4In6() && h.addr.IsLoopback()
 }

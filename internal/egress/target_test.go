@@ -53,20 +53,20 @@ func TestF40_F64_CheckURLWithTheStrictPolicy(t *testing.T) {
 			"https://example.com/" + strings.Repeat("x", maxURL-len("https://example.com/")),
 		},
 		malformed: {
-			// U1 and the shape of an absolute URL
+			// other schemes, and what is no absolute URL
 			"", "example.com", "//example.com/", "/hook", "https://", "https:///hook", "https:example.com", "https:/example.com",
 			"http://example.com/", "http://127.0.0.1/", "http://localhost/", "ftp://example.com/", "file:///etc/passwd",
 			"gopher://example.com/", "unix:///var/run/docker.sock", "javascript:alert(1)", "data:text/html,x", "ws://example.com/",
-			// U2
+			// credentials in the URL
 			"https://user:pw@example.com/", "https://user@example.com/", "https://@example.com/", "https://a%40b@example.com/",
-			// U3: every one of these is 127.0.0.1 to the C library
+			// every one of these is 127.0.0.1 to the C library
 			"https://127.1/", "https://127.0.1/", "https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/",
 			"https://0x7f.0.0.1/", "https://127.0.0.0x1/", "https://00000177.1/", "https://0x/", "https://1.2.3.4.5/", "https://256.1.1.1/",
 			"https://example.123/", "https://127.0.0.01/",
-			// U5, U6
+			// brackets, zones and dots
 			"https://[::1%25lo]/", "https://[fe80::1%25eth0]/", "https://[fe80::1%eth0]/", "https://[example.com]/", "https://[127.0.0.1]/",
 			"https://[]/", "https://[::1/", "https://[::1]x/", "https://::1/", "https://example.com../", "https://./", "https://.example.com/",
-			// U7
+			// no ports
 			"https://example.com:0/", "https://example.com:65536/", "https://example.com:-1/", "https://example.com:abc/", "https://example.com:99999999999999999999/",
 			// F64
 			"https://xn--/", "https://xn--a.example/", "https://xn--\u00e9.example/", "https://" + long + "a.example/",
@@ -84,9 +84,9 @@ func TestF40_F64_CheckURLWithTheStrictPolicy(t *testing.T) {
 			"https://0.0.0.0/", "https://[::]/", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[64:ff9b::7f00:1]/",
 			"https://[2002:7f00:1::]/", "https://[fd00:ec2::254]/", "https://[::127.0.0.1]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::ffff:8.8.8.8]/",
 			"https://localhost/", "https://LOCALHOST./", "https://a.localhost/", "https://ｌｏｃａｌｈｏｓｔ/",
-			// U4: IDNA makes an address of it
+			// IDNA makes an address of it
 			"https://①②⑦.⓪.⓪.①/", "https://１２７.0.0.1/", "https://127。0。0。1/", "https://127\u00ad.0.0.1/",
-			// U7
+			// ports that are not the web's
 			"https://example.com:22/", "https://example.com:6379/", "https://8.8.8.8:7233/", "https://[2606:4700::1]:8443/",
 		},
 	} {

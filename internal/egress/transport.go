@@ -21,7 +21,7 @@ const (
 
 // newTransport speaks HTTP/1.1 only, which keeps the whole class of hostile
 // HTTP/2 servers out, and has no httptrace hook: Got1xxResponse would reset the
-// header limit at each 1xx (security.md U15).
+// header limit at each 1xx (go.dev/issue/65035).
 func newTransport(c Config, d *dialer) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  nil, // never the environment's

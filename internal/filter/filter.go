@@ -1,6 +1,6 @@
-// Package filter decides by a CEL expression which events a subscription gets (contract.md section 5). An expression
-// is written by a customer and meets payloads that a publisher wrote: both are bounded, in what compiles and in what
-// one evaluation may cost.
+// Package filter decides by a CEL expression which events a subscription gets; docs/concepts.md says what customers may
+// write. An expression is written by a customer and meets payloads that a publisher wrote: both are bounded, in what
+// compiles and in what one evaluation may cost.
 package filter
 
 import (

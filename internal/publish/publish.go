@@ -74,8 +74,8 @@ func (o Options) follow(ctx context.Context, client *posthorn.ClientWithResponse
 	return nil
 }
 
-// ended waits until the invocation gets no further attempt by itself. An API that is busy or away for a moment is
-// asked again.
+// ended waits until the invocation gets no further attempt by itself. An API that refuses with Retry-After (429, 503)
+// is asked again when that has passed; any other failure ends the wait.
 func ended(ctx context.Context, client *posthorn.ClientWithResponses, id string) (*posthorn.Invocation, error) {
 	for {
 		answer, err := client.GetInvocationWithResponse(ctx, id)

@@ -4,7 +4,7 @@
 // process starts a throw-away cluster from the Postgres programs found on the machine; it ends, and its files go, when
 // the process ends, however it ends. So `go test ./...` needs no set-up, and nothing is left behind.
 //
-// Only tests and the benchmark import this package; a lint rule sees to it.
+// Only tests, the benchmark and the local cluster import this package; a lint rule sees to it.
 package testpg
 
 import (
