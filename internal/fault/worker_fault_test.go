@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"sync"
 	"syscall"
 	"testing"
@@ -44,6 +46,22 @@ func TestF21_OneDeliveryReplayedAtOnceOnTwoWorkers(t *testing.T) {
 		require.Equal(t, n > 0, a.Trigger == "redeliver")
 	}
 	require.Len(t, l.receiver.requests(delivery{published.ID, published.Invocations[0].SubscriptionID}), replays+1)
+	total := 0
+	for _, worker := range d.workers {
+		made := worker.redelivered(t, id)
+		require.Positive(t, made, "%s made none of the attempts", worker.Name)
+		total += made
+	}
+	require.Equal(t, replays, total)
+}
+
+// redelivered is how many redeliveries of the invocation the process made: its log has a line of each attempt.
+func (p *process) redelivered(t *testing.T, invocation string) int {
+	t.Helper()
+	log, err := os.ReadFile(p.Log)
+	require.NoError(t, err)
+	attempts := regexp.MustCompile(`msg=attempt .*invocation_id=` + invocation + ` .*kind=redelivery`)
+	return len(attempts.FindAll(log, -1))
 }
 
 func TestRollingRestartsFailNoRequestAndDoubleNoDelivery(t *testing.T) {
