@@ -57,19 +57,11 @@ func TestExponentialPolicyDoublesUntilItsTwelfthAttempt(t *testing.T) {
 	require.Equal(t, models.StatusFailed, w.gate.read("a").status)
 }
 
-// alviere is that profile's policy: 20 ms · n², at most two minutes, for ever.
-func alviere() models.RetryPolicy {
-	return models.RetryPolicy{
-		Kind: models.RetryPolynomial, Initial: models.Duration(20 * time.Millisecond), Degree: 2,
-		MaxInterval: models.Duration(2 * time.Minute),
-	}
-}
-
 func TestALV21_ALV22_TheWaitsGrowWithTheSquareUpToTwoMinutes(t *testing.T) {
 	t.Parallel()
 	const retries = 200
 	w := newWorld(t)
-	w.add("a", alviere(), okAfter(retries))
+	w.add("a", policyOf(t, "alviere"), okAfter(retries))
 
 	w.deliver("a")
 
@@ -85,7 +77,7 @@ func TestALV23_AfterFiveThousandFailuresItStillRetriesAndThenDelivers(t *testing
 	t.Parallel()
 	const failures = 5000
 	w := newWorld(t)
-	w.add("a", alviere(), okAfter(failures))
+	w.add("a", policyOf(t, "alviere"), okAfter(failures))
 	var during models.InvocationStatus
 	w.after(6*24*time.Hour, func() { during = w.gate.read("a").status })
 
@@ -104,10 +96,7 @@ func TestARI5_AfterAThousandFailuresItStillRetriesAndThenDelivers(t *testing.T) 
 	t.Parallel()
 	const failures = 1000
 	w := newWorld(t)
-	w.add("a", models.RetryPolicy{
-		Kind: models.RetryExponential, Initial: models.Duration(10 * time.Second), Factor: 2,
-		MaxInterval: models.Duration(time.Hour),
-	}, okAfter(failures))
+	w.add("a", policyOf(t, "aria"), okAfter(failures))
 	var during row
 	w.after(40*24*time.Hour, func() { during = w.gate.read("a") })
 
@@ -115,6 +104,9 @@ func TestARI5_AfterAThousandFailuresItStillRetriesAndThenDelivers(t *testing.T) 
 
 	starts := w.starts("a")
 	require.Len(t, starts, failures+1)
+	for n := 1; n <= failures; n++ {
+		require.Equal(t, min(time.Hour, 10*time.Second<<min(n-1, 10)), starts[n]-starts[n-1], "retry %d", n)
+	}
 	require.Greater(t, starts[failures], 40*24*time.Hour)
 	require.Equal(t, models.StatusRetrying, during.status)
 	require.True(t, during.next.After(w.start.Add(40*24*time.Hour)), "the next attempt is scheduled")

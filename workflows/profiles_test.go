@@ -56,6 +56,24 @@ func TestBRI19_NoBridgeAttemptStartsAfter48Hours(t *testing.T) {
 	require.Equal(t, models.StatusFailed, w.gate.read("a").status)
 }
 
+func TestTHR16_ThreddDoublesFromAMinuteToAnHourAndGivesUpAfter4Hours3Minutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add("a", policyOf(t, "thredd"), unavailable)
+
+	w.deliver("a")
+
+	starts := w.starts("a")
+	require.Len(t, starts, 10)
+	for n := 1; n < len(starts); n++ {
+		require.Equal(t, min(time.Hour, time.Minute<<(n-1)), starts[n]-starts[n-1], "the delay before retry %d", n)
+	}
+	require.Equal(t, 4*time.Hour+3*time.Minute, starts[9])
+	require.Equal(t, models.StatusFailed, w.gate.read("a").status)
+	require.Equal(t, starts[9], w.endedAfter, "the workflow is over: nothing is left that could send")
+	require.Equal(t, 10, w.receiver.requests("a"))
+}
+
 // A fraud alert that nobody confirms is closed by itself after three days.
 func TestTHR21_AnEventDueInThreeDaysFiresThen(t *testing.T) {
 	t.Parallel()

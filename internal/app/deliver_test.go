@@ -105,10 +105,10 @@ func TestARI10_ARI11_EveryAttemptIsOnRecord(t *testing.T) {
 	onEach(t, func(w *world) {
 		t := w.t
 		receiver := newSink(t, answer{status: 400, body: "bad sig"}, answer{hang: true}, answer{status: 200})
-		app := w.application("standard",
+		app := w.application("aria",
 			`{"timeout":"300ms","retry":{"kind":"schedule","delays":["20ms","20ms","20ms"]}}`)
-		w.subscription(app, receiver.URL, nil)
-		event, ids := w.published(app, `{"type":"a.b","payload":{"x":1}}`)
+		w.loans(app, receiver.URL)
+		event, ids := w.published(app, `{"type":"loan.updated","payload":{"id":"L"}}`)
 		done := w.becomes(ids[0], "succeeded")
 		require.EqualValues(t, 3, done["attempts"])
 		require.Nil(t, done["next_attempt_at"])
@@ -124,9 +124,17 @@ func TestARI10_ARI11_EveryAttemptIsOnRecord(t *testing.T) {
 		require.Equal(t, "succeeded", logs[2]["outcome"])
 		for i, entry := range logs {
 			require.EqualValues(t, i+1, entry["number"])
-			require.Equal(t, `{"x":1}`, entry["request"].(map[string]any)["body"])
+			require.Equal(t, string(receiver.got()[i].body), entry["request"].(map[string]any)["body"])
 			require.Equal(t, receiver.URL, entry["url"])
+			started, finished := timeOf(t, entry["started_at"]), timeOf(t, entry["finished_at"])
+			require.WithinDuration(t, receiver.got()[i].at, started, time.Second)
+			require.False(t, finished.Before(started), "attempt %d ended before it began", i+1)
+			if i > 0 {
+				earlier := timeOf(t, logs[i-1]["finished_at"])
+				require.GreaterOrEqual(t, started.Sub(earlier), 19*time.Millisecond, "attempt %d", i+1) // the log's times are cut to milliseconds
+			}
 		}
+		require.GreaterOrEqual(t, timeOf(t, logs[1]["finished_at"]).Sub(timeOf(t, logs[1]["started_at"])), 299*time.Millisecond)
 	})
 }
 

@@ -53,7 +53,8 @@ func TestALV24_LaterEventsWaitUntilTheEarlierOneSucceeded(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
 		t := w.t
-		receiver := newSink(t, append(status(500, 500, 500, 500, 500, 500, 500, 500, 500, 500), answer{status: 200})...)
+		const slowly = 5 * time.Millisecond // a second request at once would be noticed
+		receiver := newSink(t, append(slices.Repeat([]answer{{status: 500, after: slowly}}, 10), answer{status: 200, after: slowly})...)
 		app := w.alviere()
 		w.account(app, receiver.URL)
 		ids := make([]string, 5)
@@ -66,6 +67,7 @@ func TestALV24_LaterEventsWaitUntilTheEarlierOneSucceeded(t *testing.T) {
 			require.InDelta(t, n+1, w.becomes(id, "succeeded")["position"], 0)
 		}
 		require.Len(t, receiver.got(), len(want))
+		require.Equal(t, 1, receiver.mostAtOnce(), "one started before the response to the one before")
 	})
 }
 
@@ -100,8 +102,21 @@ func TestALV24_ConcurrentPublishesArriveInTheOrderOfAcceptance(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
 		t := w.t
-		const events, clients = 60, 6
+		const events, clients, failing, failures = 60, 6, 5, 2 // of five events one fails twice
 		receiver := newSink(t)
+		receiver.decides(func(r request) answer {
+			var body struct {
+				Retry  int `json:"event_retry"`
+				Entity struct {
+					N int `json:"n"`
+				} `json:"entity"`
+			}
+			_ = json.Unmarshal(r.body, &body) // numbers looks at it again
+			if body.Entity.N%failing == 0 && body.Retry < failures {
+				return answer{status: 500, after: time.Millisecond}
+			}
+			return answer{status: 200, after: time.Millisecond}
+		})
 		app := w.alviere()
 		w.account(app, receiver.URL)
 		type accepted struct {
@@ -126,9 +141,14 @@ func TestALV24_ConcurrentPublishesArriveInTheOrderOfAcceptance(t *testing.T) {
 		slices.SortFunc(all, func(a, b accepted) int { return int(a.sequence - b.sequence) })
 		want := make([]int, 0, events)
 		for _, a := range all {
-			want = append(want, a.n)
+			attempts := 1
+			if a.n%failing == 0 {
+				attempts += failures
+			}
+			want = append(want, slices.Repeat([]int{a.n}, attempts)...)
 		}
-		require.Equal(t, want, numbers(t, receiver.await(events)))
+		require.Equal(t, want, numbers(t, receiver.await(len(want))))
+		require.Equal(t, 1, receiver.mostAtOnce(), "two of one queue were in flight at once")
 	})
 }
 
@@ -136,18 +156,38 @@ func TestALV25_OneQueueDoesNotBlockAnother(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
 		t := w.t
-		blocked, free := newSink(t, status(500)...), newSink(t)
+		receiver := newSink(t) // even of the same URL; the keys tell them apart
+		receiver.decides(func(r request) answer {
+			if r.header.Get("Alviere-Auth") == "blocked" {
+				return answer{status: 500}
+			}
+			return answer{status: 200}
+		})
 		app := w.alviere()
-		w.account(app, blocked.URL)
-		w.account(app, free.URL)
+		w.alviereSubscription(app, "ACCOUNT", receiver.URL, "blocked")
+		w.alviereSubscription(app, "ACCOUNT", receiver.URL, "free")
 		for n := range 5 {
 			w.publish(app, fmt.Sprintf(`{"type":"ACCOUNT","payload":{"n":%d}}`, n))
 		}
-		require.Equal(t, []int{0, 1, 2, 3, 4}, numbers(t, free.await(5)))
-		for _, n := range numbers(t, blocked.await(3)) {
+		require.Eventually(t, func() bool {
+			return len(underKey(receiver.got(), "free")) == 5 && len(underKey(receiver.got(), "blocked")) >= 3
+		}, patience, 5*time.Millisecond)
+		require.Equal(t, []int{0, 1, 2, 3, 4}, numbers(t, underKey(receiver.got(), "free")))
+		for _, n := range numbers(t, underKey(receiver.got(), "blocked")) {
 			require.Zero(t, n)
 		}
 	})
+}
+
+// underKey are the requests that came with the security key.
+func underKey(requests []request, key string) []request {
+	var list []request
+	for _, r := range requests {
+		if r.header.Get("Alviere-Auth") == key {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 func TestCancellingTheHeadReleasesTheNext(t *testing.T) {

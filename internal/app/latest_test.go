@@ -109,13 +109,73 @@ func TestARI14_OnlyOlderUndeliveredOnesOfTheSameLoanAreAbandoned(t *testing.T) {
 		other := w.loan(app, "B", "OLD")[0]
 		pending := w.loan(app, "A", "OLD")[0]
 		failing := w.loan(app, "A", "OLD")[0]
-		w.becomes(failing, "retrying")
-		require.Equal(t, "retrying", w.becomes(pending, "retrying")["status"], "a newer one that fails abandons nothing")
+		w.goesOn(pending) // a newer one that fails abandons nothing
+		w.goesOn(failing)
+		w.goesOn(pending)
 		w.becomes(w.loan(app, "A", "NEW")[0], "succeeded")
 		w.becomes(pending, "abandoned")
 		w.becomes(failing, "abandoned")
-		require.Equal(t, "retrying", w.invocation(other)["status"], "another loan goes on")
+		w.goesOn(other) // another loan
 		require.Equal(t, "succeeded", w.invocation(delivered)["status"], "what was delivered stays so")
+	})
+}
+
+// goesOn waits until the invocation has been tried twice more than it is now, and is still retried.
+func (w *world) goesOn(id string) {
+	w.t.Helper()
+	before := w.invocation(id)["attempts"].(float64)
+	require.Eventually(w.t, func() bool {
+		got := w.invocation(id)
+		return got["status"] == "retrying" && got["attempts"].(float64) >= before+2
+	}, patience, 10*time.Millisecond, "it is not tried again")
+}
+
+func TestARI14_OtherEventNamesOfTheSameLoanGoOn(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		receiver := refusing(t, "OLD")
+		aria := w.aria()
+		w.loans(aria, receiver.URL)
+		w.subscription(aria, receiver.URL, object{"event_types": []string{"loan.created"}})
+		// The profile has one name for each subscription; where one gets both, they are as independent.
+		both := w.application("standard",
+			`{"ordering":{"kind":"latest_wins","scope":"type"},"retry":{"kind":"fixed","interval":"50ms"}}`)
+		w.subscription(both, receiver.URL, nil)
+		for _, app := range []string{aria, both} {
+			_, created := w.published(app, `{"type":"loan.created","entity_id":"L","payload":{"id":"L","state":"OLD"}}`)
+			require.Len(t, created, 1)
+			w.becomes(created[0], "retrying")
+			_, updated := w.published(app, `{"type":"loan.updated","entity_id":"L","payload":{"id":"L","state":"NEW"}}`)
+			require.Equal(t, w.invocation(created[0])["entity_id"], w.becomes(updated[0], "succeeded")["entity_id"])
+			w.goesOn(created[0])
+		}
+	})
+}
+
+func TestARI14_TheSameLoanAtAnotherSubscriptionGoesOn(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		receiver, elsewhere := refusing(t, "OLD"), newSink(t, status(500)...)
+		app := w.aria()
+		w.loans(app, receiver.URL)
+		other := w.loans(app, elsewhere.URL)
+		here := func(ids []string) (own, others string) {
+			require.Len(t, ids, 2)
+			if w.invocation(ids[0])["subscription_id"] == other {
+				return ids[1], ids[0]
+			}
+			return ids[0], ids[1]
+		}
+		older, olderThere := here(w.loan(app, "L", "OLD"))
+		w.becomes(older, "retrying")
+		newer, newerThere := here(w.loan(app, "L", "NEW"))
+		w.becomes(newer, "succeeded")
+		require.Equal(t, newer, w.becomes(older, "abandoned")["abandoned_by"])
+		w.goesOn(olderThere) // nothing newer was delivered there
+		w.goesOn(newerThere)
+		w.goesOn(olderThere)
 	})
 }
 

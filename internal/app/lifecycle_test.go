@@ -8,6 +8,8 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+
+	posthorn "github.com/posthorn/posthorn/clients/go"
 )
 
 // F46: what is in flight when its subscription is deleted ends and is on record; nothing is begun once the DELETE has
@@ -78,6 +80,12 @@ func verifies(t *testing.T, secret any, r request) bool {
 	return receiver.Verify(r.body, r.header) == nil
 }
 
+// verifiesPublicly reports whether a receiver that knows the public key alone takes the request: by its v1a signature.
+func verifiesPublicly(key any, r request) bool {
+	receiver := posthorn.Verifier{Scheme: posthorn.SchemeStandard, PublicKeys: []string{key.(string)}}
+	return receiver.Verify(r.header, r.body) == nil
+}
+
 // F48: from the rotation on attempts are signed with both secrets, retries of older events too, and with the new one
 // alone once the overlap is over.
 func TestF48_RotatedBetweenRetries(t *testing.T) {
@@ -89,7 +97,8 @@ func TestF48_RotatedBetweenRetries(t *testing.T) {
 		sub := w.subscription(app, receiver.URL, nil)
 		_, ids := w.published(app, `{"type":"a.b","payload":{"n": 1.50}}`)
 		receiver.await(1)
-		fresh := w.rotated(sub["id"].(string), `{"overlap":"2s"}`)
+		fresh := w.call("POST", "/v1/subscriptions/"+sub["id"].(string)+"/rotate-secret", `{"overlap":"2s"}`, 200)
+		require.NotEqual(t, sub["public_key"], fresh["public_key"])
 		rotated := time.Now()
 		require.Eventually(t, func() bool {
 			got := receiver.got()
@@ -99,8 +108,10 @@ func TestF48_RotatedBetweenRetries(t *testing.T) {
 		w.becomes(ids[0], "succeeded")
 		both := 0
 		for i, r := range receiver.got() {
-			older, newer := verifies(t, sub["secret"], r), verifies(t, fresh, r)
+			older, newer := verifies(t, sub["secret"], r), verifies(t, fresh["secret"], r)
 			require.True(t, older || newer, "request %d", i)
+			require.Equal(t, older, verifiesPublicly(sub["public_key"], r), "request %d: v1a is as v1", i)
+			require.Equal(t, newer, verifiesPublicly(fresh["public_key"], r), "request %d: v1a is as v1", i)
 			switch {
 			case i == 0:
 				require.False(t, newer)

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,32 +195,69 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 	_ = cmd.Wait() // says "signal: killed"
 }
 
-func TestTHR24_KilledBetween202AndDeliveryEveryEventArrives(t *testing.T) {
+// killPoint is when a process is killed: so long after so many events were accepted.
+type killPoint struct {
+	accepted int64
+	after    time.Duration
+}
+
+// killPoints are n of them while so many events are published, each at random in its own part: what is published after
+// one comes to the process that follows.
+func killPoints(dice *rand.Rand, n, events int) []killPoint {
+	points := make([]killPoint, n)
+	part := events / n
+	for i := range points {
+		points[i] = killPoint{
+			accepted: int64(i*part + dice.IntN(part)), after: time.Duration(dice.IntN(20_000)) * time.Microsecond,
+		}
+	}
+	return points
+}
+
+// A process that is killed is API and worker in one, so each kill takes both, whatever they are at: requests without an
+// answer, rows without a workflow, deliveries under way. POSTHORN_TEST_SEED repeats a run's points.
+func TestTHR24_KilledAtRandomDuring500PublishesEveryAcceptedEventArrives(t *testing.T) {
 	t.Parallel()
 	for name, database := range databases(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const events = 60
+			const events, clients, kills = 500, 4, 5
 			dir, url := t.TempDir(), database(t)
-			receiver := newSink(t, answer{status: 200, after: 100 * time.Millisecond})
 			w, process := spawn(t, dir, url)
-			application := w.application("standard", `{"retry":{"kind":"fixed","interval":"100ms","max_attempts":100}}`)
-			w.subscription(application, receiver.URL, nil)
-			var ids []string
-			for n := range events {
-				_, invocations := w.published(application, fmt.Sprintf(`{"type":"a.b","payload":{"n":%d}}`, n))
-				ids = append(ids, invocations...)
-				if n%20 == 19 { // three times: right after a 202, with deliveries under way
-					kill(t, process)
-					w, process = spawn(t, dir, url)
-				}
+			s := newStorm(t, 1, events, clients)
+			s.app = w.application("standard", `{"retry":{"kind":"fixed","interval":"100ms","max_attempts":100}}`)
+			w.subscription(s.app, s.receiver.URL+"/0", nil)
+			var alive atomic.Pointer[world] // nil while none is: its port may be anybody's
+			alive.Store(w)
+			published := make(chan struct{})
+			go func() {
+				defer close(published)
+				s.publish(func() string {
+					if at := alive.Load(); at != nil {
+						return at.base()
+					}
+					return "" // refused at once, like a port where nobody listens
+				})
+			}()
+			t.Cleanup(func() { <-published })
+			for _, point := range killPoints(rand.New(rand.NewPCG(testSeed(t), 0)), kills, events) {
+				require.Eventually(t, func() bool { return s.accepted.Load() >= point.accepted }, s.within, time.Millisecond)
+				<-time.After(point.after)
+				t.Logf("killed with %d accepted, %d deliveries missing", s.accepted.Load(), s.missing())
+				kill(t, process)
+				alive.Store(nil)
+				w, process = spawn(t, dir, url)
+				alive.Store(w)
 			}
-			for _, id := range ids {
-				w.becomes(id, "succeeded")
-			}
-			arrived := distinct(receiver.got())
-			require.Len(t, arrived, events, "events were lost")
-			t.Logf("%d events, %d requests", events, len(receiver.got()))
+			<-published
+			require.EqualValues(t, events, s.accepted.Load())
+			require.Eventually(t, func() bool { return s.missing() == 0 }, s.within, 20*time.Millisecond, "events were lost")
+			done := "/v1/applications/" + s.app + "/invocations?limit=500&status=succeeded"
+			require.Eventually(t, func() bool { return len(w.listed(done)) == events }, patience, 50*time.Millisecond)
+			require.Len(t, w.listed("/v1/applications/"+s.app+"/events?limit=500"), events, "a repeat under its key is the same event")
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			t.Logf("%d events, %d requests", events, len(s.arrived[0]))
 		})
 	}
 }

@@ -22,9 +22,13 @@ type sink struct {
 	script []answer
 	// judge makes the status from the body instead; nil = the script does.
 	judge func(body []byte) int
+	// decide makes the whole answer from the request instead; nil = judge or the script does.
+	decide func(r request) answer
 	// shown answers every GET, if it is set; the script is for the rest.
 	shown    *answer
 	requests []request
+	// open are the requests that have not been answered, and atOnce the most that there were.
+	open, atOnce int
 	// arrived is signalled, never blocked on, after each request was recorded.
 	arrived chan struct{}
 }
@@ -89,6 +93,7 @@ func newSink(t *testing.T, script ...answer) *sink {
 	s.Server = newReceiver(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		a := s.record(r, body)
+		defer s.answered()
 		if a.hang {
 			select {
 			case <-r.Context().Done():
@@ -113,12 +118,18 @@ func newSink(t *testing.T, script ...answer) *sink {
 func (s *sink) record(r *http.Request, body []byte) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, request{
+	s.open++
+	s.atOnce = max(s.atOnce, s.open)
+	came := request{
 		at: time.Now(), from: r.RemoteAddr, method: r.Method, target: r.URL.RequestURI(), header: r.Header.Clone(), body: body,
-	})
+	}
+	s.requests = append(s.requests, came)
 	select {
 	case s.arrived <- struct{}{}:
 	default:
+	}
+	if s.decide != nil {
+		return s.decide(came)
 	}
 	if s.judge != nil {
 		return answer{status: s.judge(body)}
@@ -136,6 +147,20 @@ func (s *sink) record(r *http.Request, body []byte) answer {
 	return next
 }
 
+// answered notes the end of a request, before its answer leaves: small ones do when the handler has returned.
+func (s *sink) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+}
+
+// mostAtOnce is the largest number of requests that were being answered at one time.
+func (s *sink) mostAtOnce() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.atOnce
+}
+
 // answers replaces the rest of the script.
 func (s *sink) answers(script ...answer) {
 	s.mu.Lock()
@@ -148,6 +173,13 @@ func (s *sink) judges(judge func(body []byte) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.judge = judge
+}
+
+// decides makes the sink answer by the request instead of its script.
+func (s *sink) decides(decide func(r request) answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.decide = decide
 }
 
 // shows sets the answer to every GET.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,8 +25,9 @@ type storm struct {
 	within   time.Duration
 	receiver *httptest.Server
 	app      string
-	// sequences are the events' by number, as their 202 said.
+	// sequences are the events' by number, as their 202 said; accepted is how many there are.
 	sequences []float64
+	accepted  atomic.Int64
 
 	mu sync.Mutex
 	// arrived are the numbers of the requests at each queue, in the order in which they came; taken are those that
@@ -138,6 +140,7 @@ func (s *storm) publishOne(api func() string, n int) {
 	for time.Now().Before(deadline) {
 		if sequence, ok := s.try(api()+"/v1/applications/"+s.app+"/events", body); ok {
 			s.sequences[n] = sequence
+			s.accepted.Add(1)
 			return
 		}
 		<-time.After(50 * time.Millisecond)

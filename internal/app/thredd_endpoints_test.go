@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/models"
 )
 
 func TestTHR2_EndpointsAreCreatedAndChangedOverTheAPI(t *testing.T) {
@@ -176,6 +178,16 @@ func TestTHR13_ACustomersAdminControlsEndpointsSubscriptionsAndNotifications(t *
 		admin.call("POST", "/v1/invocations/"+second+"/cancel", nil, 202)
 		require.Equal(t, "cancelled", admin.invocation(second)["status"])
 		require.NotEmpty(t, admin.logs(first))
+		unknown := models.NewID()
+		job := admin.redeliveries(app, fmt.Sprintf(`{"ids":[%q,%q,%q]}`, first, second, unknown))
+		ended := admin.jobEnds(job["id"], patience)
+		require.Equal(t, []any{"completed", 2.0, 2.0}, values(ended, "state", "done", "succeeded"))
+		outcomes := map[any]any{}
+		for _, result := range ended["results"].([]any) {
+			outcomes[result.(map[string]any)["id"]] = result.(map[string]any)["outcome"]
+		}
+		require.Equal(t, map[any]any{first: "succeeded", second: "succeeded", unknown: "not_found"}, outcomes)
+		require.Equal(t, "succeeded", admin.invocation(second)["status"])
 		admin.call("DELETE", hook+"/events/102", nil, 204)
 		admin.call("POST", hook+"/disable", nil, 200)
 		admin.call("DELETE", hook, nil, 204)

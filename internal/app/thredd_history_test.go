@@ -166,6 +166,21 @@ func TestTHR16_WhatFailsIsRetriedByItselfUnchanged(t *testing.T) {
 	})
 }
 
+func TestTHR16_TheFirstRetryIsDueAfterAMinute(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(w *world) {
+		t := w.t
+		receiver := newSink(t, status(500)...)
+		app := w.application("thredd", "") // by the profile's own policy
+		w.endpoint(app, receiver.URL, []int{101})
+		id := w.notify(app, 101, 1)[0]
+		waiting := w.becomes(id, "retrying")
+		finished := timeOf(t, w.logs(id)[0]["finished_at"])
+		require.Equal(t, time.Minute, timeOf(t, waiting["next_attempt_at"]).Sub(finished))
+		require.InDelta(t, 1, waiting["attempts"], 0)
+	})
+}
+
 func TestTHR16_NoConnectionAndNoAnswerAreRetriedToo(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {

@@ -35,20 +35,35 @@ func TestVIV27_ANewURLIsToBeVerifiedAnew(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(w *world) {
 		t := w.t
-		v, older, newer := w.viva(""), newSink(t), newSink(t)
+		v, older, newer := w.viva(every(100, 1000)), newSink(t, status(500)...), newSink(t)
 		newer.shows(answer{status: 200, body: keyAnswer(v.token)})
 		sub := v.webhook(older, 1796)
+		open := v.fired()
+		older.awaitPosts(2)
 		require.Equal(t, true, v.call("PATCH", sub, object{"name": "renamed"}, 200)["verified"])
+		older.awaitPosts(len(older.posts()) + 2) // a name changes nothing for what is open
 		require.Equal(t, "unverified", v.call("PATCH", sub, object{"url": newer.URL}, 200)["status"])
+		<-time.After(200 * time.Millisecond) // an attempt that was granted before arrives
+		require.Eventually(t, func() bool { return len(v.logs(open)) == len(older.posts()) }, patience, 10*time.Millisecond,
+			"an attempt that was in flight settles")
+
+		attempts := len(older.posts())
 		require.Empty(t, v.fire(1796))
-		newer.quiet(200 * time.Millisecond)
+		require.Nil(t, v.message(open)["nextRetry"], "nothing is sent while it is unverified")
+		require.Equal(t, "paused", v.invocation(open)["status"])
+		require.Equal(t, "conflict", v.call("POST", messages+"/"+open+":redeliver", nil, 409)["code"])
+		older.quiet(500 * time.Millisecond) // five intervals
 		require.Empty(t, newer.got())
-		require.Empty(t, older.posts())
+		require.Len(t, older.posts(), attempts)
 
 		v.call("POST", sub+"/verify", nil, 200)
+		v.messageBecomes(open, 1, attempts+1)
+		require.Equal(t, older.posts()[0].body, newer.posts()[0].body, "what was open goes to the new URL")
 		v.fired()
-		newer.awaitPosts(1)
-		require.Empty(t, older.posts())
+		newer.awaitPosts(2)
+		newer.quiet(200 * time.Millisecond)
+		require.Len(t, newer.posts(), 2)
+		require.Len(t, older.posts(), attempts)
 		require.Equal(t, true, v.call("PATCH", sub, object{"name": "again"}, 200)["verified"])
 	})
 }

@@ -106,3 +106,29 @@ func TestF17_TemporalHistoryLost(t *testing.T) {
 	queue.check(t)
 	t.Logf("drained in %s", took.Round(time.Millisecond))
 }
+
+// Of the embedded mode the server and the workers go together: what is left is Posthorn's own database.
+func TestF17_TemporalHistoryLostOfDev(t *testing.T) {
+	d := deploy(t, shape{})
+	const events = 20
+	l := newLoad(t, d, loadOf{interval: time.Second})
+	queue := newLoad(t, d, loadOf{ordering: "fifo", receiver: l.receiver})
+	l.receiver.behaves(func(delivery, int) behaviour { return behaviour{status: 503} })
+	l.publisher.many(t, 0, events, 4, kind(0))
+	queue.publisher.many(t, 0, events, 1, kind(0))
+	require.NoError(t, d.embedded.Kill())
+	histories, err := filepath.Glob(filepath.Join(d.dir, "data", "temporal-*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, histories, "there is nothing to lose")
+	for _, file := range histories {
+		require.NoError(t, os.Remove(file))
+	}
+	_, delivered, _ := l.receiver.counts()
+	require.Zero(t, delivered)
+	l.receiver.behaves(func(delivery, int) behaviour { return behaviour{status: 200} })
+	require.NoError(t, d.run(d.embedded))
+	took := l.receiver.awaitDelivered(t, 2*events, patience)
+	l.check(t)
+	queue.check(t)
+	t.Logf("drained in %s", took.Round(time.Millisecond))
+}

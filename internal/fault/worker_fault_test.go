@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"sync"
 	"syscall"
 	"testing"
@@ -44,6 +46,22 @@ func TestF21_OneDeliveryReplayedAtOnceOnTwoWorkers(t *testing.T) {
 		require.Equal(t, n > 0, a.Trigger == "redeliver")
 	}
 	require.Len(t, l.receiver.requests(delivery{published.ID, published.Invocations[0].SubscriptionID}), replays+1)
+	total := 0
+	for _, worker := range d.workers {
+		made := worker.redelivered(t, id)
+		require.Positive(t, made, "%s made none of the attempts", worker.Name)
+		total += made
+	}
+	require.Equal(t, replays, total)
+}
+
+// redelivered is how many redeliveries of the invocation the process made: its log has a line of each attempt.
+func (p *process) redelivered(t *testing.T, invocation string) int {
+	t.Helper()
+	log, err := os.ReadFile(p.Log)
+	require.NoError(t, err)
+	attempts := regexp.MustCompile(`msg=attempt .*invocation_id=` + invocation + ` .*kind=redelivery`)
+	return len(attempts.FindAll(log, -1))
 }
 
 func TestRollingRestartsFailNoRequestAndDoubleNoDelivery(t *testing.T) {
@@ -121,10 +139,17 @@ func TestF06_EveryWorkerKilledUnderLoad(t *testing.T) {
 	t.Logf("%d events published in the outage, drained in %s", n-50, took.Round(time.Millisecond))
 }
 
+// The zombie's late answer is a refusal, so that it would be seen if it were stored: its own settlement would make the
+// delivered invocation one that is retried.
 func TestF09_AStoppedWorkerReturns(t *testing.T) {
 	d := cluster(t)
-	l := newLoad(t, d, loadOf{timeout: "30s"})
-	l.receiver.behaves(holdFirst)
+	l := newLoad(t, d, loadOf{timeout: "60s"}) // longer than it is stopped: it is to come back with an answer
+	l.receiver.behaves(func(_ delivery, before int) behaviour {
+		if before == 0 {
+			return behaviour{status: http.StatusInternalServerError, hold: true}
+		}
+		return behaviour{status: http.StatusOK}
+	})
 	zombie, heir := d.oneSender(t)
 	published, err := l.publisher.publish(t.Context(), 0, kind(0))
 	require.NoError(t, err)
@@ -134,16 +159,25 @@ func TestF09_AStoppedWorkerReturns(t *testing.T) {
 	stopped := time.Now()
 	l.receiver.awaitDelivered(t, 1, patience)
 	l.ended(t)
-	<-time.After(outageOf(time.Minute) - time.Since(stopped))
-	l.receiver.release() // the zombie's own request is answered 200 at last
+	<-time.After(outageOf(30*time.Second) - time.Since(stopped))
+	l.receiver.release() // the zombie's own request is answered 500 at last
 	require.NoError(t, zombie.Signal(syscall.SIGCONT))
 	require.Eventually(t, func() bool {
-		has, err := zombie.logHas("kept=false")
+		has, err := zombie.logHas("status=retrying kept=false")
 		return err == nil && has
 	}, patience, 50*time.Millisecond, "the zombie did not come back with its answer")
+	<-time.After(3 * l.interval) // a retry that the late answer had set would have come
 
 	f := l.check(t)
-	require.Equal(t, 1, f.interrupted)
-	log := list[attempt](t, d.client, "/v1/invocations/"+published.Invocations[0].ID+"/logs?limit=500")
+	require.Equal(t, []int{2, 0, 1}, []int{f.requests, f.duplicates, f.interrupted})
+	id := published.Invocations[0].ID
+	require.Equal(t, "succeeded", d.client.call(t, "GET", "/v1/invocations/"+id, "", 200)["status"], "the late answer was stored")
+	sent := l.receiver.requests(delivery{published.ID, published.Invocations[0].SubscriptionID})
+	require.Equal(t, []int{500, 200}, []int{sent[0].status, sent[1].status}, "the zombie's request had another answer")
+	log := list[attempt](t, d.client, "/v1/invocations/"+id+"/logs?limit=500")
 	require.Len(t, log, 2, "the late answer is not counted again: %+v", log)
+	require.True(t, log[0].interrupted(), "%+v", log[0])
+	require.Nil(t, log[0].StatusCode, "the late answer is on record nowhere")
+	require.Equal(t, "succeeded", log[1].Outcome)
+	require.Equal(t, 200, *log[1].StatusCode)
 }
