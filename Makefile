@@ -116,6 +116,7 @@ check-slim: build-slim
 .PHONY: lint
 lint: build $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(GOVULNCHECK) $(OAPI_CODEGEN) ## check style, layers, determinism of workflows, generated code, go.mod, known vulnerabilities
 	$(GOLANGCI_LINT) run ./...
+	$(GO) vet -tags 'fault failpoint' ./internal/... # what nothing else compiles
 	$(WORKFLOWCHECK) -config workflowcheck.config.yaml -test=false ./workflows/... ./worker/...
 	@scripts/clients.sh $(OAPI_CODEGEN) --check
 	$(GO) mod tidy -diff

@@ -44,7 +44,7 @@ func newWarmStreet(t *testing.T, databaseURL string) (*street, float64) {
 const impatient = `{"timeout":"10s","retry":{"kind":"exponential","initial":"1s","factor":2,"max_interval":"8s","jitter":0.2}}`
 
 const (
-	turns    = 5
+	rounds   = 5
 	turnTime = 20 * time.Second
 )
 
@@ -114,7 +114,7 @@ func TestF65_AHangingEndpointDoesNotSlowOthersDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, rate := newWarmStreet(t, database(t))
 			p99s := map[string][]time.Duration{}
-			for range turns {
+			for range rounds {
 				s.turn(rate, "without", p99s)
 				s.ends[0].hang()
 				s.turn(rate, "with", p99s)
@@ -164,7 +164,7 @@ func TestF66_ATenantOverItsLimitDoesNotSlowOthersDown(t *testing.T) {
 	noisy, other := newStreet(w, 1, impatient, nil), newStreet(w, 5, impatient, nil)
 	p99s := map[string][]time.Duration{}
 	other.drive(limit/2, turnTime/4) // warms up
-	for range turns {
+	for range rounds {
 		other.turn(limit/2, "without", p99s)
 		var noise sync.WaitGroup
 		noise.Go(func() {

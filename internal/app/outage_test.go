@@ -21,6 +21,7 @@ import (
 	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/internal/testpg"
+	"github.com/posthorn/posthorn/internal/testutil"
 	temporaldev "github.com/posthorn/posthorn/temporal-dev"
 	"github.com/posthorn/posthorn/workflows"
 )
@@ -240,7 +241,7 @@ func TestTHR24_KilledAtRandomDuring500PublishesEveryAcceptedEventArrives(t *test
 				})
 			}()
 			t.Cleanup(func() { <-published })
-			for _, point := range killPoints(rand.New(rand.NewPCG(testSeed(t), 0)), kills, events) {
+			for _, point := range killPoints(rand.New(rand.NewPCG(testutil.Seed(t), 0)), kills, events) {
 				require.Eventually(t, func() bool { return s.accepted.Load() >= point.accepted }, s.within, time.Millisecond)
 				<-time.After(point.after)
 				t.Logf("killed with %d accepted, %d deliveries missing", s.accepted.Load(), s.missing())
