@@ -210,6 +210,7 @@ const (
 const (
 	ProfileFormTimeAsGiven     ProfileFormTime = "as_given"
 	ProfileFormTimeRfc3339Ms   ProfileFormTime = "rfc3339_ms"
+	ProfileFormTimeUnixMs      ProfileFormTime = "unix_ms"
 	ProfileFormTimeUnixSeconds ProfileFormTime = "unix_seconds"
 )
 
@@ -692,7 +693,7 @@ type EventTypeChangeForm struct {
 	// Schema JSON Schema 2020-12, an object; null = any payload.
 	Schema json.RawMessage `json:"schema,omitempty"`
 
-	// Versions All of them: the list replaces the old one.
+	// Versions More of them: they are added to those that there are.
 	Versions *[]string `json:"versions,omitempty"`
 }
 
@@ -1957,7 +1958,7 @@ type ClientInterface interface {
 
 	// Readiness Can it do its work?
 	//
-	// 503 when a dependency is not there; the body says which. Needs no credentials.
+	// 503 when a dependency is not there, as the body says, and while the process stops. Needs no credentials.
 	//
 	// Corresponds with GET /readyz (the `Readiness` operationId).
 	Readiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2695,7 +2696,7 @@ func (c *Client) Health(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 
 // Readiness Can it do its work?
 //
-// 503 when a dependency is not there; the body says which. Needs no credentials.
+// 503 when a dependency is not there, as the body says, and while the process stops. Needs no credentials.
 //
 // Corresponds with GET /readyz (the `Readiness` operationId).
 func (c *Client) Readiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7450,7 +7451,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadinessWithResponse Can it do its work?
 	//
-	// 503 when a dependency is not there; the body says which. Needs no credentials.
+	// 503 when a dependency is not there, as the body says, and while the process stops. Needs no credentials.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9618,7 +9619,7 @@ func (c *ClientWithResponses) HealthWithResponse(ctx context.Context, reqEditors
 
 // ReadinessWithResponse Can it do its work?
 //
-// 503 when a dependency is not there; the body says which. Needs no credentials.
+// 503 when a dependency is not there, as the body says, and while the process stops. Needs no credentials.
 //
 // Returns a wrapper object for the known response body format(s).
 //

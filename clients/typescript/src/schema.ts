@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Can it do its work?
-         * @description 503 when a dependency is not there; the body says which. Needs no credentials.
+         * @description 503 when a dependency is not there, as the body says, and while the process stops. Needs no credentials.
          */
         get: operations["readiness"];
         put?: never;
@@ -1501,7 +1501,7 @@ export interface components {
             group?: string;
             /** @description JSON Schema 2020-12, an object; null = any payload. */
             schema?: unknown;
-            /** @description All of them: the list replaces the old one. */
+            /** @description More of them: they are added to those that there are. */
             versions?: string[];
         };
         EventTypeForm: {
@@ -2009,7 +2009,7 @@ export interface components {
             suppress: components["schemas"]["SuppressForm"][];
             test_event: components["schemas"]["TestEventForm"];
             /** @enum {string} */
-            time: "rfc3339_ms" | "unix_seconds" | "as_given";
+            time: "rfc3339_ms" | "unix_seconds" | "unix_ms" | "as_given";
             /** @example 15s */
             timeout: string;
             traceparent: boolean;
