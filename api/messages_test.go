@@ -106,13 +106,13 @@ func TestBadMessageQueriesAre400(t *testing.T) {
 	w := newWorld(t)
 	v := newVivaTenant(w)
 	for query, location := range map[string]string{
-		"":                                                "eventTypeId",
-		"eventTypeId=":                                    "eventTypeId",
-		"eventTypeId=abc":                                 "eventTypeId",
-		"eventTypeId=1796.0":                              "eventTypeId",
-		"eventTypeId=99999999999999999999":                "eventTypeId",
-		"eventTypeId=1796&eventTypeId=1797":               "eventTypeId",
-		"eventTypeId=1796&before=yesterday":               "before",
+		"":                                  "eventTypeId",
+		"eventTypeId=":                      "eventTypeId",
+		"eventTypeId=abc":                   "eventTypeId",
+		"eventTypeId=1796.0":                "eventTypeId",
+		"eventTypeId=99999999999999999999":  "eventTypeId",
+		"eventTypeId=1796&eventTypeId=1797": "eventTypeId",
+		"eventTypeId=1796&before=yesterday": "before",
 		"eventTypeId=1796&before=2014-06-18T14:20:30,5Z":  "before",
 		"eventTypeId=1796&before=2014-06-18":              "before",
 		"eventTypeId=1796&before=2014-06-18 14:20:30Z":    "before",

@@ -93,7 +93,8 @@ func TestBRI12_TheTimestampMayBeInMilliseconds(t *testing.T) {
 		app := w.application("bridge", `{"time":"unix_ms"}`)
 		w.webhook(app, receiver.URL, nil)
 		w.publish(app, `{"type":"item.created","occurred_at":"2021-01-26T18:23:09.987+01:00","payload":1}`)
-		require.Equal(w.t, `{"content":1,"timestamp":1611681789987,"type":"item.created"}`, string(receiver.await(1)[0].body))
+		want := `{"content":1,"timestamp":1611681789987,"type":"item.created"}`
+		require.Equal(w.t, want, string(receiver.await(1)[0].body))
 	})
 }
 

@@ -17,7 +17,7 @@ const EnvSeed = "POSTHORN_TEST_SEED"
 // Seed is what [EnvSeed] says, or a random number; the log of a failure shows it.
 func Seed(tb testing.TB) uint64 {
 	tb.Helper()
-	seed := rand.Uint64()
+	seed := rand.Uint64() //nolint:gosec // a seed of tests
 	if given := os.Getenv(EnvSeed); given != "" {
 		var err error
 		seed, err = strconv.ParseUint(given, 10, 64)

@@ -11,7 +11,8 @@ import (
 
 func TestSeedIsTheGivenOneOrDrawn(t *testing.T) {
 	t.Setenv(testutil.EnvSeed, "")
-	require.NotEqual(t, testutil.Seed(t), testutil.Seed(t))
+	first := testutil.Seed(t)
+	require.NotEqual(t, first, testutil.Seed(t))
 	t.Setenv(testutil.EnvSeed, "18446744073709551615")
 	require.Equal(t, ^uint64(0), testutil.Seed(t))
 }
