@@ -13,7 +13,7 @@ const (
 	// proven to own, and may take ten seconds.
 	maxHandshakes = 32
 	// maxHandshakesOfOne is how many of them are one application's, so that none keeps the others from theirs.
-	maxHandshakesOfOne = 8
+	maxHandshakesOfOne = 16
 )
 
 // handshakes bounds what is in flight; a subscription has one at a time.
