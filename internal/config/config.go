@@ -36,7 +36,7 @@ type Config struct {
 	AllowHTTPLoopback   bool     `name:"allow-http-loopback" env:"POSTHORN_ALLOW_HTTP_LOOPBACK" help:"Accept http:// endpoints on loopback addresses, where those are allowed, as the embedded mode does."`
 	EgressAllowCIDRs    []string `name:"egress-allow-cidrs" env:"POSTHORN_EGRESS_ALLOW_CIDRS" help:"Private ranges that endpoints may be in. Default in the embedded mode: loopback."`
 	EgressDenyCIDRs     []string `name:"egress-deny-cidrs" env:"POSTHORN_EGRESS_DENY_CIDRS" help:"Ranges that endpoints may never be in, even inside the allowed ones. What a process knows of its own deployment (its listeners, the database, Temporal) is denied anyway, by address and port."`
-	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges, and no others: 443 alone closes 80."`
+	EgressPorts         []uint16 `env:"POSTHORN_EGRESS_PORTS" default:"80,443" help:"Ports that endpoints may have outside the allowed ranges; 80 and 443 always are among them."`
 	EgressAllowNAT64    bool     `name:"egress-allow-nat64" env:"POSTHORN_EGRESS_ALLOW_NAT64" help:"Let addresses of 64:ff9b::/96 (RFC 6052) through where the IPv4 address inside is public: for machines without IPv4, behind DNS64 and NAT64."`
 	EgressProxyURL      string   `name:"egress-proxy-url" env:"POSTHORN_EGRESS_PROXY_URL" help:"HTTP proxy for deliveries; it must then refuse private targets."`
 	EgressBindAddress   string   `env:"POSTHORN_EGRESS_BIND_ADDRESS" help:"Local address that deliveries are sent from."`

@@ -60,7 +60,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// The seed's two messages, byte for byte but for the blanks between the envelope's own members.
+// The two messages in Viva's documentation, byte for byte but for the blanks between the envelope's own members.
 func TestVIV4_5_6_7_8_9_SamplesByteForByte(t *testing.T) {
 	t.Parallel()
 	for file, wire := range map[string]string{"viva_1796.json": "1796", "viva_1797.json": "1797"} {

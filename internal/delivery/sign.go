@@ -105,7 +105,8 @@ func decodeKey(secret, prefix string) ([]byte, error) {
 	return key, nil
 }
 
-// hexSignatures are `v1=<HEX>` over the raw body, keyed with the secret's text (BRI-b6).
+// hexSignatures are `v1=<HEX>` over the raw body, keyed with the secret's text: the form that Bridge's receivers expect,
+// see docs.bridgeapi.io/docs/secure-your-webhooks.
 func hexSignatures(live []models.SigningSecret, body []byte) ([]string, error) {
 	signatures := make([]string, 0, len(live))
 	for _, secret := range live {

@@ -16,7 +16,7 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// The published vectors (notes/security.md 2.1): the HMAC one is in every reference library, the ed25519 one in
+// The published vectors of Standard Webhooks: the HMAC one is in every reference library, the ed25519 one in
 // svix-server's worker.rs.
 const (
 	vectorID      = "msg_p5jXN8AQM9LWM0D4loKWxJek"
@@ -105,7 +105,7 @@ func verify(t *testing.T, secret string, headers http.Header) error {
 	return verifier.Verify([]byte(vectorBody), headers)
 }
 
-// The form of BRI-b6.
+// The form that Bridge's receivers expect: `v1=` and upper-case hex, joined by a comma while two secrets live.
 func TestBRI8_Signature(t *testing.T) {
 	t.Parallel()
 	f := factsOf(profile(t, "bridge"), `"TEST_EVENT"`, `{"a":1}`)

@@ -26,8 +26,7 @@ type Config struct {
 	// DenyCIDRs are never connected to; they win over AllowCIDRs.
 	// POSTHORN_EGRESS_DENY_CIDRS. Single ports of this deployment: Client.DenyOwn.
 	DenyCIDRs []netip.Prefix
-	// Ports are those allowed outside AllowCIDRs. Default 80 and 443.
-	// POSTHORN_EGRESS_PORTS.
+	// Ports are allowed besides 80 and 443. POSTHORN_EGRESS_PORTS.
 	Ports []uint16
 
 	// AllowHTTP accepts http:// for every host. POSTHORN_ALLOW_HTTP.
@@ -82,9 +81,6 @@ const (
 )
 
 func (c Config) withDefaults() Config {
-	if len(c.Ports) == 0 {
-		c.Ports = []uint16{80, 443}
-	}
 	if c.UserAgent == "" {
 		c.UserAgent = defaultUserAgent
 	}

@@ -66,7 +66,7 @@ func TestF39_RebindingNeverReachesTheForbiddenAddress(t *testing.T) {
 func TestControlHoldsWithoutTheVetting(t *testing.T) {
 	t.Parallel()
 	bad := newReceiver(t, answer(ok200))
-	d := newDialer(Config{}.withDefaults(), newGuard(Config{}.withDefaults()))
+	d := newDialer(Config{}.withDefaults(), newGuard(Config{}))
 	_, err := d.race(t.Context(), []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), bad.port())})
 	var refused *BlockedError
 	require.ErrorAs(t, err, &refused)

@@ -49,7 +49,7 @@ func newGuard(c Config) *guard {
 	return &guard{
 		denied:  masked(c.DenyCIDRs),
 		allowed: masked(c.AllowCIDRs),
-		ports:   c.Ports,
+		ports:   append([]uint16{80, 443}, c.Ports...),
 		public:  public,
 		nat64:   c.AllowNAT64,
 	}
