@@ -183,6 +183,16 @@ func (b *browser) click(name string) {
 	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }
 
+// narrow clicks what narrows a list, and waits until it is what is chosen: a click on a page that is about to go is lost.
+func (b *browser) narrow(choice string) {
+	b.t.Helper()
+	b.click(choice)
+	require.Eventually(b.t, func() bool {
+		chosen, err := eval[string](b, `(document.querySelector('main [aria-current="true"]') || {innerText: ''}).innerText`)
+		return err == nil && chosen == choice
+	}, browserPatience, 50*time.Millisecond, "%q is not what the list is narrowed to", choice)
+}
+
 // selectField selects what is in a field, so that the first key replaces it.
 const selectField = `(e => { if (!e || document.readyState !== 'complete') return false; e.focus(); e.select(); return true; })(
 	document.getElementById(%s))`

@@ -199,7 +199,7 @@ func (b *browser) everyButtonOfAWebhook(w *world, s *shop) {
 	b.t.Helper()
 	b.click("Webhooks")
 	for _, status := range []string{"Active", "Unverified", "Failing", "Disabled", "Gone", "All"} {
-		b.click(status)
+		b.narrow(status)
 	}
 	b.sees("Warehouse")
 	b.click("Create a webhook")
