@@ -113,10 +113,11 @@ check-slim: build-slim
 	@if $(GO) list -deps -tags slim . | grep -E '^(go\.temporal\.io/server|github\.com/temporalio/ui-server|k8s\.io|github\.com/compose-spec)(/|$$)'; then \
 		echo 'the slim build must not import these packages' >&2; exit 1; fi
 
+# What is under a tag is compiled by nothing else.
 .PHONY: lint
 lint: build $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(GOVULNCHECK) $(OAPI_CODEGEN) ## check style, layers, determinism of workflows, generated code, go.mod, known vulnerabilities
 	$(GOLANGCI_LINT) run ./...
-	$(GO) vet -tags 'fault failpoint' ./internal/... # what nothing else compiles
+	$(GO) vet -tags 'fault failpoint' ./internal/...
 	$(WORKFLOWCHECK) -config workflowcheck.config.yaml -test=false ./workflows/... ./worker/...
 	@scripts/clients.sh $(OAPI_CODEGEN) --check
 	$(GO) mod tidy -diff

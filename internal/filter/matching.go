@@ -29,7 +29,7 @@ func (c costs) matches() *interpreter.RegexOptimization {
 				return nil, err //nolint:wrapcheck // it was checked with the expression, by an error with a place
 			}
 			size, err := types.RegexProgramSize(pattern)
-			c[pattern] = uint64(max(0, size)) //nolint:gosec // not negative
+			c[pattern] = uint64(max(0, size))
 			return &matching{call, compiled}, err
 		},
 	}
