@@ -144,14 +144,17 @@ func (f *field) requireOnce(t *testing.T, events, endpoints int) {
 }
 
 // Thredd names no numbers: 300 deliveries, then as many again beside an endpoint that never answers. One that held
-// the others up would do so for its timeout, which is far above the bound. `make fault-order` has 5,000.
+// the others up would do so for its timeout, a minute, which is far above what a busy machine is allowed here.
+// `make fault-order` has 5,000 within a tight bound.
 func TestTHR15_ManyEventsReachEveryEndpointAlsoBesideOneThatHangs(t *testing.T) {
-	alone(t, func(w *world) { w.scales(60, 5, 0) })
+	alone(t, func(w *world) {
+		w.scales(60, 5, func(healthy time.Duration) time.Duration { return 3*healthy + 2*time.Second })
+	})
 }
 
-// scales puts events through endpoints, once alone and once beside one that never answers. What that one costs the
-// others may be half a second, and the share of what they took alone.
-func (w *world) scales(events, endpoints int, share float64) {
+// scales puts events through endpoints, once alone and once beside one that never answers. bound is what the 95th
+// percentile of the others' latencies may be then, by what it was alone.
+func (w *world) scales(events, endpoints int, bound func(healthy time.Duration) time.Duration) {
 	w.t.Helper()
 	t := w.t
 	receivers, hanging := newField(t), newSink(t, answer{hang: true})
@@ -169,7 +172,6 @@ func (w *world) scales(events, endpoints int, share float64) {
 	t.Logf("beside one that hangs: p95 %s, %d requests hang", beside, len(hanging.got()))
 	<-time.After(300 * time.Millisecond) // one that is sent twice may come late
 	receivers.requireOnce(t, 2*events, endpoints)
-	bound := healthy + time.Duration(share*float64(healthy)) + 500*time.Millisecond
-	require.Less(t, beside, bound, "the endpoint that hangs slows the others")
+	require.Less(t, beside, bound(healthy), "the endpoint that hangs slows the others")
 	require.NotEmpty(t, hanging.got())
 }
