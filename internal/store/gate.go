@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"time"
 
 	"github.com/posthorn/posthorn/models"
@@ -119,8 +118,12 @@ func (r *round) decideCommand(id string) (models.Gate, error) {
 // more of its subscription.
 func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.Gate, error) {
 	gate := gateOf(c)
+	deleted, err := r.deleted(c)
+	if err != nil {
+		return gate, err
+	}
 	late := r.overtaken(c) && (c.Status.Open() || c.Status == models.StatusAbandoned)
-	if command.SettledAt != nil || c.SubDeletedAt != nil || !c.SubVerified || late && !command.Forced {
+	if command.SettledAt != nil || deleted || !c.SubVerified || late && !command.Forced {
 		gate.Verdict = models.VerdictClosed
 		return gate, r.store.settleCommand(r.tx, command.ID, r.now)
 	}
@@ -139,14 +142,20 @@ func (r *round) decideRedelivery(c *candidate, command *models.Command) (models.
 		gate.Verdict, gate.Wait = models.VerdictHeld, heldWait/4
 		return gate, nil
 	}
-	if alive, err := r.store.seeAlive(r.tx, c.SubscriptionID); err != nil || !alive {
-		gate.Verdict = models.VerdictClosed
-		return gate, errors.Join(err, r.store.settleCommand(r.tx, command.ID, r.now))
-	}
 	gate.Verdict = models.VerdictGranted
 	gates := []models.Gate{gate}
 	err = r.grant(gates, map[string]*candidate{c.ID: c})
 	return gates[0], err
+}
+
+// deleted reports whether the candidate's subscription is, and lets no deletion answer before this round ends. Scheduled
+// attempts need no such lock: deletions lock what is open. SQLite has one writer.
+func (r *round) deleted(c *candidate) (deleted bool, err error) {
+	if c.SubDeletedAt != nil || !r.store.postgres() {
+		return c.SubDeletedAt != nil, nil
+	}
+	err = r.tx.Raw("SELECT deleted_at IS NOT NULL FROM subscriptions WHERE id = ? FOR KEY SHARE", c.SubscriptionID).Scan(&deleted).Error
+	return deleted, err
 }
 
 // held reports whether a live claim is on the invocation. One whose owner is dead is recorded as interrupted.

@@ -33,13 +33,14 @@ func (r *round) park(c *candidate, until *time.Time) error {
 		until == nil, microsOf(until), c.ID).Error
 }
 
-// lockParked locks what is parked for a subscription, before the subscription itself, as everybody does.
-func (s *Store) lockParked(tx *gorm.DB, subscriptionID string) error {
+// lockParked locks what is parked for the subscriptions whose column (id or application_id) has the value, before those
+// themselves, as everybody does.
+func (s *Store) lockParked(tx *gorm.DB, column, value string) error {
 	if !s.postgres() {
 		return nil
 	}
-	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE subscription_id = ? AND parked ORDER BY id"+
-		s.forUpdate("invocations")+") AS locked", subscriptionID).Error
+	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM invocations WHERE subscription_id IN (SELECT id FROM subscriptions"+
+		" WHERE "+column+" = ?) AND parked ORDER BY id"+s.forUpdate("invocations")+") AS locked", value).Error
 }
 
 // unpark gives all that was parked for a subscription a place in its line, from now on.

@@ -97,7 +97,7 @@ func (s *Store) UpdateSubscription(
 ) (*models.Subscription, error) {
 	var sub models.Subscription
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		if err := s.lockParked(tx, id); err != nil {
+		if err := s.lockParked(tx, "id", id); err != nil {
 			return err
 		}
 		sub = models.Subscription{}
@@ -136,6 +136,9 @@ func (s *Store) UpdateSubscription(
 // verifyAll makes an application's unverified subscriptions verified ones, and gives what was parked for them back to
 // the dispatcher as UpdateSubscription does.
 func (s *Store) verifyAll(tx *gorm.DB, applicationID string) error {
+	if err := s.lockParked(tx, "application_id", applicationID); err != nil {
+		return err
+	}
 	var unverified []models.Subscription
 	query := "SELECT * FROM subscriptions WHERE application_id = ? AND deleted_at IS NULL AND NOT verified ORDER BY id"
 	if err := tx.Raw(query+s.forUpdate("subscriptions"), applicationID).Scan(&unverified).Error; err != nil {
@@ -181,23 +184,13 @@ func (s *Store) DeleteSubscription(ctx context.Context, id string) error {
 }
 
 // lockToDelete waits for those who have seen the subscriptions whose column (id or application_id) has the value, and
-// may claim an attempt, or accept an event, for them; see seeAlive. Nobody does once the deletion has answered.
+// may claim a redelivery, or accept an event, for them; see round.deleted. Nobody does once the deletion has answered.
 func (s *Store) lockToDelete(tx *gorm.DB, column, value string) error {
 	if !s.postgres() {
 		return nil
 	}
 	return tx.Exec("SELECT count(*) FROM (SELECT 1 FROM subscriptions WHERE "+column+" = ? ORDER BY id FOR UPDATE) AS locked",
 		value).Error
-}
-
-// seeAlive reads whether the subscription is still there, and lets no deletion answer before the transaction ends.
-// Scheduled attempts need no such lock: deletions lock what is open. SQLite has one writer.
-func (s *Store) seeAlive(tx *gorm.DB, id string) (alive bool, err error) {
-	if !s.postgres() {
-		return true, nil
-	}
-	err = tx.Raw("SELECT deleted_at IS NULL FROM subscriptions WHERE id = ? FOR KEY SHARE", id).Scan(&alive).Error
-	return alive, err
 }
 
 // MatchingSubscriptions reads the subscriptions of an application that receive now and list one of the patterns,
