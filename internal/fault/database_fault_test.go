@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,6 +38,61 @@ func TestF12_DatabaseSlow(t *testing.T) {
 		return metric(t, string(d.client.raw(t, "/metrics")), "go_goroutines") <= before+100
 	}, patience, 100*time.Millisecond, "goroutines pile up")
 	t.Logf("the slowest answer took %s; %d answers 503", l.publisher.slowest.Round(time.Millisecond), l.publisher.unavailable)
+}
+
+func TestF12_NoConnectionLeft(t *testing.T) {
+	d := cluster(t)
+	const refusals = 40
+	l := newLoad(t, d, loadOf{})
+	l.publisher.many(t, 0, 20, 4, kind(0))
+	others := &guests{url: d.postgres.URL("postgres").String()}
+	t.Cleanup(others.leave)
+	for refused, asked := 0, 0; refused < refusals; asked++ {
+		require.Less(t, asked, 1000, "the fault did not fire")
+		d.toPostgres.cut() // whoever has a connection needs a new one
+		others.takeAll(t)
+		began := time.Now()
+		if l.refusedOnce(t) {
+			refused++
+		}
+		require.Less(t, time.Since(began), 28*time.Second, "an answer took longer than the API's own deadline")
+	}
+	<-time.After(outageOf(30 * time.Second))
+	others.leave()
+	began := time.Now()
+	l.publisher.many(t, 20, 20, 4, kind(0))
+	require.Less(t, time.Since(began), 10*time.Second, "the API did not recover")
+	l.receiver.awaitDelivered(t, 40, patience)
+	f := l.check(t)
+	require.Zero(t, f.interrupted, "no worker died, so no attempt was interrupted")
+	require.Zero(t, f.duplicates)
+}
+
+// guests are other clients of a Postgres server, who leave nothing to us.
+type guests struct {
+	url   string
+	conns []*pgx.Conn
+}
+
+// takeAll connects until the server refuses.
+func (g *guests) takeAll(t *testing.T) {
+	t.Helper()
+	for {
+		conn, err := pgx.Connect(t.Context(), g.url)
+		if err != nil {
+			require.ErrorContains(t, err, "53300") // too_many_connections
+			return
+		}
+		g.conns = append(g.conns, conn)
+		require.LessOrEqual(t, len(g.conns), 1000, "the server takes any number")
+	}
+}
+
+func (g *guests) leave() {
+	for _, conn := range g.conns {
+		_ = conn.Close(context.Background())
+	}
+	g.conns = nil
 }
 
 func TestF10_ConnectionsToTheDatabaseCut(t *testing.T) {

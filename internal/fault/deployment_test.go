@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -40,6 +41,8 @@ type shape struct {
 	apis, workers int
 	// proxied puts a proxy on the lines to Postgres and Temporal.
 	proxied bool
+	// data is the folder for the databases' files; "" = that of the logs, or Postgres's own.
+	data string
 	// logLevel is debug by default: what must not be logged must not be logged there either.
 	logLevel string
 	// environment is added to every process's.
@@ -69,7 +72,7 @@ func newDeployment(t *testing.T, s shape) (*deployment, error) {
 	d := &deployment{dir: dir, binary: binary(t), key: "operator-key-" + rand.Text()}
 	d.environment = append([]string{"POSTHORN_LOG_LEVEL=" + s.logLevel, "POSTHORN_OPERATOR_KEY=" + d.key}, s.environment...)
 	if s.apis+s.workers == 0 {
-		return d, d.startEmbedded()
+		return d, d.startEmbedded(s)
 	}
 	return d, d.startCluster(s)
 }
@@ -83,14 +86,14 @@ func (d *deployment) process(kind, name string, env ...string) *process {
 	}}
 }
 
-func (d *deployment) startEmbedded() error {
+func (d *deployment) startEmbedded(s shape) error {
 	addresses, err := program.FreeAddresses(context.Background(), 2)
 	if err != nil {
 		return err
 	}
-	api := addresses[0]
+	api, data := addresses[0], filepath.Join(cmp.Or(s.data, d.dir), "data")
 	d.embedded = d.process("dev", "dev", "POSTHORN_LISTEN="+api, "POSTHORN_TEMPORAL_LISTEN="+addresses[1],
-		"POSTHORN_TEMPORAL_UI_LISTEN=off", "POSTHORN_DATA="+filepath.Join(d.dir, "data"))
+		"POSTHORN_TEMPORAL_UI_LISTEN=off", "POSTHORN_DATA="+data)
 	d.embedded.url = "http://" + api
 	d.client = newClient(d.key, d.embedded.url)
 	return d.run(d.embedded)
@@ -98,7 +101,7 @@ func (d *deployment) startEmbedded() error {
 
 func (d *deployment) startCluster(s shape) error {
 	var err error
-	if d.postgres, err = testpg.NewServer(); err != nil {
+	if d.postgres, err = testpg.NewServerIn(s.data); err != nil {
 		return err
 	}
 	if err := d.postgres.CreateDatabase(context.Background(), "posthorn"); err != nil {

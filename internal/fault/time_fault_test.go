@@ -3,6 +3,8 @@
 package fault_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -52,6 +54,72 @@ func TestF43_WorkersWhoseClocksAreWrong(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, d.run(p))
 	}
+}
+
+func TestF43_APIsWhoseClocksAreWrong(t *testing.T) {
+	d := cluster(t)
+	l := newLoad(t, d, loadOf{})
+	d.clock(t, d.apis[0], "2h")
+	d.clock(t, d.apis[1], "-2h")
+	defer func() {
+		for _, p := range d.apis {
+			_, _ = p.stop()
+		}
+		d.mend(t)
+	}()
+	d.ready(t)
+	for _, maker := range d.apis {
+		lasting, ending := d.newKey(t, maker, time.Now().Add(time.Hour)), d.newKey(t, maker, time.Now().Add(5*time.Second))
+		for _, asked := range d.apis {
+			for _, key := range []string{lasting, ending} {
+				require.Equal(t, http.StatusOK, d.asks(t, asked, key), "%s takes a key of %s for expired", asked.Name, maker.Name)
+			}
+		}
+		for _, asked := range d.apis {
+			require.Eventually(t, func() bool { return d.asks(t, asked, ending) == http.StatusUnauthorized },
+				10*time.Second, 100*time.Millisecond, "%s takes an expired key of %s", asked.Name, maker.Name)
+			require.Equal(t, http.StatusOK, d.asks(t, asked, lasting))
+		}
+		text := keyUntil(time.Now().Add(-time.Minute))
+		a, err := d.client.askAt(t.Context(), maker.url, http.MethodPost, "/v1/keys", []byte(text))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s makes a key that has expired: %s", maker.Name, a.body)
+	}
+	l.publisher.many(t, 0, 20, 4, kind(0))
+	l.receiver.awaitDelivered(t, 20, patience)
+	for _, e := range list[object](t, d.client, "/v1/applications/"+l.app+"/events?limit=500") {
+		created, err := time.Parse(time.RFC3339, e["created_at"].(string))
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now(), created, time.Minute, "created_at goes by a wrong clock")
+	}
+	l.check(t)
+}
+
+// keyUntil is the request for an operator's key with an end.
+func keyUntil(expires time.Time) string {
+	return fmt.Sprintf(`{"role":"operator","name":"until","expires_at":%q}`, expires.UTC().Format(time.RFC3339))
+}
+
+// newKey is made by one API.
+func (d *deployment) newKey(t *testing.T, maker *process, expires time.Time) string {
+	t.Helper()
+	a, err := d.client.askAt(t.Context(), maker.url, http.MethodPost, "/v1/keys", []byte(keyUntil(expires)))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, a.status, "%s: %s", maker.Name, a.body)
+	var made struct {
+		Key string `json:"key"`
+	}
+	require.NoError(t, json.Unmarshal(a.body, &made))
+	return made.Key
+}
+
+// asks is how one API answers who has the key.
+func (d *deployment) asks(t *testing.T, asked *process, key string) int {
+	t.Helper()
+	holder := &client{key: key, http: d.client.http}
+	a, err := holder.askAt(t.Context(), asked.url, http.MethodGet, "/v1/applications?limit=1", nil)
+	require.NoError(t, err)
+	return a.status
 }
 
 func TestF44_ClockSetBackAtARestart(t *testing.T) {

@@ -34,18 +34,23 @@ type Server struct {
 
 // NewServer makes the files and starts the server. Without Postgres on the machine, or with a server named by [EnvURL]
 // alone, there is none: the error says what to install.
-func NewServer() (*Server, error) { return newServer(0, "") }
+func NewServer() (*Server, error) { return newServer("", 0, "") }
+
+// NewServerIn is NewServer with its files in a folder of their own within dir; "" = the system's for temporary files.
+func NewServerIn(dir string) (*Server, error) { return newServer(dir, 0, "") }
 
 // NewTCPServer is NewServer for programs that know no sockets: it listens on 127.0.0.1 too, where the user posthorn
 // needs the password. The port should be free; one that is not is an error.
-func NewTCPServer(port int, password string) (*Server, error) { return newServer(port, password) }
+func NewTCPServer(port int, password string) (*Server, error) {
+	return newServer("", port, password)
+}
 
-func newServer(port int, password string) (*Server, error) {
+func newServer(parent string, port int, password string) (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "posthorn-testpg-")
+	dir, err := os.MkdirTemp(parent, "posthorn-testpg-")
 	if err != nil {
 		return nil, fmt.Errorf("make the server's folder: %w", err)
 	}
@@ -252,6 +257,12 @@ func (s *Server) Signal(signal syscall.Signal) error {
 		return err
 	}
 	return syscall.Kill(pid, signal)
+}
+
+// Runs reports whether the postmaster has been started and not ended, by itself or otherwise.
+func (s *Server) Runs() bool {
+	pid, err := s.pid()
+	return err == nil && runs(pid)
 }
 
 // Pid is the process id of the postmaster, whose children are all other processes of the server.
