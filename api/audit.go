@@ -8,7 +8,7 @@ import (
 	"github.com/posthorn/posthorn/models"
 )
 
-// AuditEntry says who changed what, when and from where.
+// AuditEntry says who changed what, when and from where, or was denied to.
 type AuditEntry struct {
 	ID            string      `json:"id" format:"uuid"`
 	CreatedAt     string      `json:"created_at" format:"date-time"`
@@ -16,8 +16,9 @@ type AuditEntry struct {
 	Role          models.Role `json:"role" enum:"operator,publisher,admin,member"`
 	ApplicationID *string     `json:"application_id" doc:"The application that the change is in; null = the deployment."`
 	Action        string      `json:"action" doc:"The operationId of the route; rotate-master-key is posthorn secrets rotate, complete-erasure the end of an erasure." example:"revoke-key"`
-	SubjectType   string      `json:"subject_type" enum:"application,key,event_type,subscription,event,invocation,job,erasure,master_key"`
-	SubjectID     string      `json:"subject_id" doc:"Its id; of an event type profile/name."`
+	Denied        bool        `json:"denied" doc:"It was answered 403: the key has no right to it. Of each key ten are noted at once, then one a minute."`
+	SubjectType   string      `json:"subject_type" enum:"application,key,event_type,subscription,event,invocation,job,erasure,master_key,deployment" doc:"deployment = what was denied is about no other."`
+	SubjectID     *string     `json:"subject_id" doc:"Its id; of an event type profile/name; null = the deployment."`
 	RemoteAddress *string     `json:"remote_address" doc:"The IP address that the connection came from, a proxy's where there is one; null = the command line, or erased."`
 	RequestID     *string     `json:"request_id" doc:"The X-Request-Id of the answer; null = the command line."`
 	Detail        Verbatim    `json:"detail" doc:"An object, mostly the request's body: secrets are ***, and of long members there is the length only. null = none."`
@@ -26,7 +27,7 @@ type AuditEntry struct {
 func auditView(e *models.AuditEntry) AuditEntry {
 	return AuditEntry{
 		ID: e.ID, CreatedAt: timeText(e.CreatedAt), Actor: e.Actor, Role: e.Role, ApplicationID: e.ApplicationID,
-		Action: e.Action, SubjectType: e.SubjectType, SubjectID: e.SubjectID,
+		Action: e.Action, Denied: e.Denied, SubjectType: e.SubjectType, SubjectID: textOrNull(e.SubjectID),
 		RemoteAddress: textOrNull(e.RemoteAddress), RequestID: textOrNull(e.RequestID), Detail: Verbatim(e.Detail),
 	}
 }
@@ -34,7 +35,8 @@ func auditView(e *models.AuditEntry) AuditEntry {
 type auditQuery struct {
 	Paging
 	ApplicationID string `query:"application_id" format:"uuid"`
-	Action        string `query:"action" maxLength:"64" doc:"The operationId of a route that changes something, rotate-master-key, or complete-erasure."`
+	Action        string `query:"action" maxLength:"64" doc:"The operationId of a route, rotate-master-key, or complete-erasure."`
+	Denied        bool   `query:"denied" doc:"true = what was denied, in place of what was done."`
 	Window
 }
 
@@ -46,7 +48,9 @@ func (s *server) listAudit(ctx context.Context, c *call, in *auditQuery) (Page[A
 	if err != nil {
 		return Page[AuditEntry]{}, err
 	}
-	f := models.AuditFilter{ApplicationID: in.ApplicationID, Action: in.Action, After: in.After, Before: in.Before}
+	f := models.AuditFilter{
+		ApplicationID: in.ApplicationID, Action: in.Action, Denied: in.Denied, After: in.After, Before: in.Before,
+	}
 	entries, next, err := s.Store.AuditEntries(ctx, f, part)
 	return newPage(s, c, mapped(entries, auditView), next), err
 }
@@ -64,7 +68,7 @@ func (q *auditQuery) check() error {
 
 func isAction(id string) bool {
 	return id == models.ActionRotateMasterKey || id == models.ActionCompleteErasure ||
-		slices.ContainsFunc(routes(), func(r route) bool { return r.id == id && r.audited() })
+		slices.ContainsFunc(routes(), func(r route) bool { return r.id == id && !r.public })
 }
 
 // The types of what an entry is about.
@@ -77,6 +81,8 @@ const (
 	subjectInvocation   = "invocation"
 	subjectJob          = "job"
 	subjectErasure      = "erasure"
+	// subjectDeployment has no id.
+	subjectDeployment = "deployment"
 )
 
 // audit begins the entry of a call that changes something. What the path names is its subject until the handler says
@@ -85,16 +91,22 @@ func (s *server) audit(ctx context.Context, c *call) context.Context {
 	if !c.route.audited() {
 		return ctx
 	}
-	c.entry = &models.AuditEntry{
+	c.entry = s.newEntry(ctx, c)
+	return models.WithAudit(ctx, c.entry)
+}
+
+// newEntry is about what the path names.
+func (s *server) newEntry(ctx context.Context, c *call) *models.AuditEntry {
+	entry := &models.AuditEntry{
 		ID: models.NewID(), Actor: c.principal.KeyID, Role: c.principal.Role, ApplicationID: c.applicationID(),
 		Action: c.route.id, RemoteAddress: remoteAddress(c.request.RemoteAddr), RequestID: requestID(ctx),
 		CreatedAt: s.Now().UTC(),
 	}
 	if c.principal.KeyID == "" {
-		c.entry.Actor = models.ActorOperator
+		entry.Actor = models.ActorOperator
 	}
-	c.concerns(c.subject())
-	return models.WithAudit(ctx, c.entry)
+	entry.SubjectType, entry.SubjectID = c.subject()
+	return entry
 }
 
 // subject is what the path names; "" = nothing that there is already.
@@ -110,6 +122,8 @@ func (c *call) subject() (kind, id string) {
 		return subjectInvocation, c.invocation.ID
 	case c.job != nil:
 		return subjectJob, c.job.ID
+	case c.erasure != nil:
+		return subjectErasure, c.erasure.ID
 	case c.application != nil:
 		return subjectApplication, c.application.ID
 	default:
@@ -131,6 +145,8 @@ func (c *call) applicationID() *string {
 		return &c.invocation.ApplicationID
 	case c.job != nil:
 		return &c.job.ApplicationID
+	case c.erasure != nil:
+		return &c.erasure.ApplicationID
 	default:
 		return textOrNull(c.principal.ApplicationID)
 	}

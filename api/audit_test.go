@@ -47,7 +47,7 @@ func TestAnEntrySaysWhoDidWhatWhenAndFromWhere(t *testing.T) {
 	require.True(t, models.IsID(entry["id"].(string)))
 	require.Equal(t, map[string]any{
 		"id": entry["id"], "created_at": "2031-11-21T19:17:00.000Z", "actor": id, "role": "admin", "application_id": app,
-		"action": "create-key", "subject_type": "key", "subject_id": made["id"], "remote_address": "192.0.2.1",
+		"action": "create-key", "denied": false, "subject_type": "key", "subject_id": made["id"], "remote_address": "192.0.2.1",
 		"request_id": "my-request", "detail": map[string]any{"role": "member", "name": "<ops>"},
 	}, entry)
 	w.do(admin, "DELETE", "/v1/keys/"+made["id"].(string), "").is(204)
@@ -153,7 +153,7 @@ func TestWhatChangesNothingHasNoEntry(t *testing.T) {
 	own, foreign := newTenant(w, ""), newTenant(w, "")
 	verified := w.application("viva", "")
 	unverified := w.subscription(verified, `{"url":"https://example.com/","event_types":[1796]}`)
-	admin, member := own.roles[models.RoleAdmin], own.roles[models.RoleMember]
+	admin := own.roles[models.RoleAdmin]
 	app, sub := "/v1/applications/"+own.app, "/v1/subscriptions/"+own.sub
 	before := w.entries("?limit=500")
 	for _, refused := range []struct {
@@ -161,7 +161,6 @@ func TestWhatChangesNothingHasNoEntry(t *testing.T) {
 		status                  int
 	}{
 		{"", "DELETE", sub, "", 401},
-		{member, "DELETE", sub, "", 403},
 		{admin, "DELETE", "/v1/subscriptions/" + foreign.sub, "", 404},
 		{admin, "DELETE", "/v1/keys/" + foreign.key, "", 404},
 		{admin, "PATCH", sub, `{"url":"https://10.0.0.1/"}`, 422},
@@ -182,6 +181,64 @@ func TestWhatChangesNothingHasNoEntry(t *testing.T) {
 		require.Equal(t, refused.status, out.status, "%s %s: %s", refused.method, refused.path, out.body)
 	}
 	require.Equal(t, before, w.entries("?limit=500"))
+}
+
+func TestWhatIsDeniedIsInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := newTenant(w, "")
+	admin, member := own.roles[models.RoleAdmin], own.roles[models.RoleMember]
+	publisher := w.op("POST", "/v1/keys", `{"role":"publisher","name":"p"}`).is(201)
+	app := "/v1/applications/" + own.app
+	done := w.entries("?limit=500")
+	for _, denied := range []struct {
+		key, method, path, body       string
+		role, application, action     any
+		subject, subjectID, requested any
+	}{
+		{member, "DELETE", "/v1/subscriptions/" + own.sub, "", "member", own.app, "delete-subscription", "subscription", own.sub, nil},
+		{
+			admin, "POST", app + "/keys", `{"role":"publisher","name":"k"}`, "admin", own.app, "create-key", "application", own.app,
+			map[string]any{"role": "publisher", "name": "k"},
+		},
+		{admin, "POST", app + "/events", `{"type":"a","payload":1}`, "admin", own.app, "publish-event", "application", own.app, nil},
+		{admin, "GET", "/v1/audit", "", "admin", own.app, "list-audit-entries", "deployment", nil, nil},
+		{publisher["key"].(string), "GET", "/webhooks/v1/messages", "", "publisher", nil, "list-messages", "deployment", nil, nil},
+	} {
+		out := w.do(denied.key, denied.method, denied.path, denied.body)
+		require.Equal(t, 403, out.status, "%s %s: %s", denied.method, denied.path, out.body)
+		list := w.entries("?denied=true&action=" + denied.action.(string))
+		require.Len(t, list, 1, denied.action)
+		id, _, err := secret.ParseAPIKey(denied.key)
+		require.NoError(t, err)
+		require.Equal(t, []any{
+			true, id, denied.role, denied.application, denied.action, denied.subject, denied.subjectID, denied.requested,
+			out.header.Get("X-Request-Id"),
+		}, of(list[0], "denied", "actor", "role", "application_id", "action", "subject_type", "subject_id", "detail", "request_id"))
+	}
+	require.Equal(t, done, w.entries("?limit=500"), "what is denied is listed by itself")
+	require.Len(t, w.entries("?denied=true&application_id="+own.app), 4)
+	w.do("ph_admin_none", "DELETE", "/v1/subscriptions/"+own.sub, "").is(401)
+	w.do(admin, "DELETE", "/v1/subscriptions/"+newTenant(w, "").sub, "").is(404)
+	require.Len(t, w.entries("?denied=true&limit=500"), 5, "nobody is known to have asked, or nothing to have been there")
+}
+
+func TestDenialsOfAKeyAreBoundedInTheAuditLog(t *testing.T) {
+	t.Parallel()
+	time0 := &clock{now: time.Now()}
+	w := newWorldWith(t, time0.Now, nil)
+	app := w.application("standard", "")
+	first, second := w.key(app, "member"), w.key(app, "member")
+	denied := func(key string, times, want int) {
+		for range times {
+			w.do(key, "POST", "/v1/applications/"+app+"/events", "").is(403)
+		}
+		require.Len(t, w.entries("?denied=true&limit=500"), want)
+	}
+	denied(first, 3*auditedDenialsAtOnce, auditedDenialsAtOnce)
+	denied(second, 1, auditedDenialsAtOnce+1)
+	time0.advance(auditedDenialsEvery)
+	denied(first, 5, auditedDenialsAtOnce+2)
 }
 
 func TestNoSecretIsInTheAuditLog(t *testing.T) {
@@ -252,7 +309,7 @@ func TestTheAuditLogIsPagedAndFiltered(t *testing.T) {
 	w.op("GET", "/v1/audit?limit=3&cursor="+cursor, "").problem(http.StatusBadRequest, models.CodeMalformed)
 	for query, location := range map[string]string{
 		"?application_id=1": "application_id", "?application_id=" + strings.ToUpper(app): "application_id",
-		"?action=publish-event": "action", "?action=nothing": "action", "?after=yesterday": "after", "?who=me": "who",
+		"?action=readiness": "action", "?denied=perhaps": "denied", "?action=nothing": "action", "?after=yesterday": "after", "?who=me": "who",
 	} {
 		w.op("GET", "/v1/audit"+query, "").problem(422, models.CodeValidation, location)
 	}

@@ -13,7 +13,7 @@ import (
 // maxLimiters bounds how many keys, or applications, have a limiter at a time.
 const maxLimiters = 10_000
 
-// limits holds requests to a rate for each id, by a token bucket of one second's worth. What it knows is this
+// limits holds requests to a rate for each id, by a token bucket, mostly of one second's worth. What it knows is this
 // process' alone: several API processes allow as many times the rate.
 type limits struct {
 	rate  rate.Limit
@@ -29,9 +29,12 @@ func newLimits(perSecond float64, most int) *limits {
 	if perSecond <= 0 {
 		return nil
 	}
-	return &limits{
-		rate: rate.Limit(perSecond), burst: max(1, int(math.Ceil(perSecond))), most: most, byID: map[string]*rate.Limiter{},
-	}
+	return newLimitsOf(rate.Limit(perSecond), max(1, int(math.Ceil(perSecond))), most)
+}
+
+// newLimitsOf makes limits of a rate with a bucket of its own size.
+func newLimitsOf(perSecond rate.Limit, burst, most int) *limits {
+	return &limits{rate: perSecond, burst: burst, most: most, byID: map[string]*rate.Limiter{}}
 }
 
 // take takes one request of the id's, or says in CodeRateLimited when there will be one to take.

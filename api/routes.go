@@ -225,8 +225,8 @@ func auditRoutes() []route {
 		{
 			method: http.MethodGet, path: "/v1/audit", id: "list-audit-entries", tag: tagAudit,
 			summary: "List who changed what",
-			text: "Every call that changed something, publishing excepted: with the change, its entry was stored. What was " +
-				"refused has none. Newest first.",
+			text: "Every call that changed something, publishing excepted: with the change, its entry was stored. With " +
+				"denied=true, every call that was answered 403, within bounds. Newest first.",
 			roles: operatorOnly(), register: read((*server).listAudit),
 		},
 	}

@@ -92,7 +92,8 @@ type erasureStore interface {
 }
 
 // auditStore lists the entries of models.WithAudit, which every method above that changes something stores with its
-// change.
+// change, and those of denials, which have no change.
 type auditStore interface {
+	NoteDenial(ctx context.Context, entry *models.AuditEntry) error
 	AuditEntries(ctx context.Context, f models.AuditFilter, p models.Page) ([]models.AuditEntry, string, error)
 }

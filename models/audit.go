@@ -18,8 +18,8 @@ const (
 	ActionCompleteErasure = "complete-erasure"
 )
 
-// AuditEntry says who changed what, when and from where. It is stored in the transaction of the change, and never
-// changed itself.
+// AuditEntry says who changed what, when and from where, or was denied to. It is stored in the transaction of the change,
+// a denial in one of its own, and never changed itself.
 type AuditEntry struct {
 	ID string
 	// Actor is a key's id, or ActorOperator.
@@ -30,7 +30,9 @@ type AuditEntry struct {
 	ApplicationID *string
 	// Action is the operation id of the route, such as revoke-key, or one of the Action… constants.
 	Action string
-	// SubjectType and SubjectID name what was changed: "key" and its id, "event_type" and its name.
+	// Denied: it was not done, since the key has no right to it.
+	Denied bool
+	// SubjectType and SubjectID name what was changed: "key" and its id, "event_type" and its name. "deployment" has no id.
 	SubjectType string
 	SubjectID   string
 	// RemoteAddress is the peer's IP address; "" = the command line.
@@ -46,6 +48,8 @@ type AuditEntry struct {
 type AuditFilter struct {
 	ApplicationID string
 	Action        string
+	// Denied lists what was denied, in place of what was done.
+	Denied bool
 	// After and Before bound the time: After ≤ CreatedAt < Before.
 	After, Before time.Time
 }

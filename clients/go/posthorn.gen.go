@@ -65,6 +65,7 @@ const (
 // Defines values for AuditEntrySubjectType.
 const (
 	AuditEntrySubjectTypeApplication  AuditEntrySubjectType = "application"
+	AuditEntrySubjectTypeDeployment   AuditEntrySubjectType = "deployment"
 	AuditEntrySubjectTypeErasure      AuditEntrySubjectType = "erasure"
 	AuditEntrySubjectTypeEvent        AuditEntrySubjectType = "event"
 	AuditEntrySubjectTypeEventType    AuditEntrySubjectType = "event_type"
@@ -431,6 +432,9 @@ type AuditEntry struct {
 	ApplicationID *string   `json:"application_id"`
 	CreatedAt     time.Time `json:"created_at"`
 
+	// Denied It was answered 403: the key has no right to it. Of each key ten are noted at once, then one a minute.
+	Denied bool `json:"denied"`
+
 	// Detail An object, mostly the request's body: secrets are ***, and of long members there is the length only. null = none.
 	Detail json.RawMessage `json:"detail"`
 	ID     string          `json:"id"`
@@ -442,15 +446,17 @@ type AuditEntry struct {
 	RequestID *string        `json:"request_id"`
 	Role      AuditEntryRole `json:"role"`
 
-	// SubjectID Its id; of an event type profile/name.
-	SubjectID   string                `json:"subject_id"`
+	// SubjectID Its id; of an event type profile/name; null = the deployment.
+	SubjectID *string `json:"subject_id"`
+
+	// SubjectType deployment = what was denied is about no other.
 	SubjectType AuditEntrySubjectType `json:"subject_type"`
 }
 
 // AuditEntryRole defines model for AuditEntry.Role.
 type AuditEntryRole string
 
-// AuditEntrySubjectType defines model for AuditEntry.SubjectType.
+// AuditEntrySubjectType deployment = what was denied is about no other.
 type AuditEntrySubjectType string
 
 // Auth defines model for Auth.
@@ -1716,8 +1722,11 @@ type ListAuditEntriesParams struct {
 	Cursor        *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 	ApplicationID *string `form:"application_id,omitempty" json:"application_id,omitempty"`
 
-	// Action The operationId of a route that changes something, rotate-master-key, or complete-erasure.
+	// Action The operationId of a route, rotate-master-key, or complete-erasure.
 	Action *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Denied true = what was denied, in place of what was done.
+	Denied *bool `form:"denied,omitempty" json:"denied,omitempty"`
 
 	// After created_at is this time or later.
 	After *time.Time `form:"after,omitempty" json:"after,omitempty"`
@@ -2179,7 +2188,7 @@ type ClientInterface interface {
 
 	// ListAuditEntries List who changed what
 	//
-	// Every call that changed something, publishing excepted: with the change, its entry was stored. What was refused has none. Newest first. Roles: operator.
+	// Every call that changed something, publishing excepted: with the change, its entry was stored. With denied=true, every call that was answered 403, within bounds. Newest first. Roles: operator.
 	//
 	// Corresponds with GET /v1/audit (the `ListAuditEntries` operationId).
 	ListAuditEntries(ctx context.Context, params *ListAuditEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3187,7 +3196,7 @@ func (c *Client) GetTimeline(ctx context.Context, app string, params *GetTimelin
 
 // ListAuditEntries List who changed what
 //
-// Every call that changed something, publishing excepted: with the change, its entry was stored. What was refused has none. Newest first. Roles: operator.
+// Every call that changed something, publishing excepted: with the change, its entry was stored. With denied=true, every call that was answered 403, within bounds. Newest first. Roles: operator.
 //
 // Corresponds with GET /v1/audit (the `ListAuditEntries` operationId).
 func (c *Client) ListAuditEntries(ctx context.Context, params *ListAuditEntriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5612,6 +5621,18 @@ func NewListAuditEntriesRequest(server string, params *ListAuditEntriesParams) (
 
 		}
 
+		if params.Denied != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "denied", *params.Denied, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.After != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -7694,7 +7715,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListAuditEntriesWithResponse List who changed what
 	//
-	// Every call that changed something, publishing excepted: with the change, its entry was stored. What was refused has none. Newest first. Roles: operator.
+	// Every call that changed something, publishing excepted: with the change, its entry was stored. With denied=true, every call that was answered 403, within bounds. Newest first. Roles: operator.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10024,7 +10045,7 @@ func (c *ClientWithResponses) GetTimelineWithResponse(ctx context.Context, app s
 
 // ListAuditEntriesWithResponse List who changed what
 //
-// Every call that changed something, publishing excepted: with the change, its entry was stored. What was refused has none. Newest first. Roles: operator.
+// Every call that changed something, publishing excepted: with the change, its entry was stored. With denied=true, every call that was answered 403, within bounds. Newest first. Roles: operator.
 //
 // Returns a wrapper object for the known response body format(s).
 //

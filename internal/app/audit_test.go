@@ -43,6 +43,9 @@ func TestTheAuditLogTellsWhatBecameOfAnApplication(t *testing.T) {
 		require.Equal(t, 204, code)
 		admin.call("GET", "/v1/audit?application_id="+application, nil, 403)
 
+		denied := w.call("GET", "/v1/audit?denied=true&application_id="+application, nil, 200)["items"].([]any)
+		require.Len(t, denied, 1)
+		require.Equal(t, "list-audit-entries", denied[0].(map[string]any)["action"])
 		list := w.audit(application)
 		var actions []any
 		for _, entry := range list {

@@ -22,9 +22,17 @@ func audited(ctx context.Context, fn func(tx *gorm.DB) error) func(tx *gorm.DB) 
 	}
 }
 
-// AuditEntries lists who changed what, newest first.
+// NoteDenial stores the entry of a request that changes nothing.
+func (s *Store) NoteDenial(ctx context.Context, entry *models.AuditEntry) error {
+	return s.write(models.WithAudit(ctx, entry), func(*gorm.DB) error { return nil })
+}
+
+// AuditEntries lists who changed what, or else who was denied to, newest first.
 func (s *Store) AuditEntries(ctx context.Context, f models.AuditFilter, p Page) ([]models.AuditEntry, string, error) {
-	query := s.read(ctx)
+	query := s.read(ctx).Where("NOT denied")
+	if f.Denied {
+		query = s.read(ctx).Where("denied")
+	}
 	if f.ApplicationID != "" {
 		query = query.Where("application_id = ?", f.ApplicationID)
 	}

@@ -417,7 +417,7 @@ export interface paths {
         };
         /**
          * List who changed what
-         * @description Every call that changed something, publishing excepted: with the change, its entry was stored. What was refused has none. Newest first. Roles: operator.
+         * @description Every call that changed something, publishing excepted: with the change, its entry was stored. With denied=true, every call that was answered 403, within bounds. Newest first. Roles: operator.
          */
         get: operations["list-audit-entries"];
         put?: never;
@@ -1246,6 +1246,8 @@ export interface components {
             application_id: string | null;
             /** Format: date-time */
             created_at: string;
+            /** @description It was answered 403: the key has no right to it. Of each key ten are noted at once, then one a minute. */
+            denied: boolean;
             /** @description An object, mostly the request's body: secrets are ***, and of long members there is the length only. null = none. */
             detail: unknown;
             /** Format: uuid */
@@ -1256,10 +1258,13 @@ export interface components {
             request_id: string | null;
             /** @enum {string} */
             role: "operator" | "publisher" | "admin" | "member";
-            /** @description Its id; of an event type profile/name. */
-            subject_id: string;
-            /** @enum {string} */
-            subject_type: "application" | "key" | "event_type" | "subscription" | "event" | "invocation" | "job" | "erasure" | "master_key";
+            /** @description Its id; of an event type profile/name; null = the deployment. */
+            subject_id: string | null;
+            /**
+             * @description deployment = what was denied is about no other.
+             * @enum {string}
+             */
+            subject_type: "application" | "key" | "event_type" | "subscription" | "event" | "invocation" | "job" | "erasure" | "master_key" | "deployment";
         };
         Auth: {
             /** Format: int64 */
@@ -4938,8 +4943,10 @@ export interface operations {
                 /** @description next_cursor of the part before; it belongs to this list and these filters. */
                 cursor?: string;
                 application_id?: string;
-                /** @description The operationId of a route that changes something, rotate-master-key, or complete-erasure. */
+                /** @description The operationId of a route, rotate-master-key, or complete-erasure. */
                 action?: string;
+                /** @description true = what was denied, in place of what was done. */
+                denied?: boolean;
                 /** @description created_at is this time or later. */
                 after?: string;
                 /** @description created_at is earlier than this. */

@@ -181,5 +181,10 @@ func auditList(t *testing.T, w *world) {
 	require.Equal(t, newest[3:6], all(f))
 	f.Action = "other"
 	require.Empty(t, all(f))
+	denial := w.entry(own.ID, "rename")
+	denial.Denied = true
+	require.NoError(t, w.NoteDenial(t.Context(), denial))
+	require.Equal(t, []string{denial.ID}, all(models.AuditFilter{ApplicationID: own.ID, Denied: true}))
+	require.Equal(t, newest, all(models.AuditFilter{ApplicationID: own.ID}))
 	require.Len(t, all(models.AuditFilter{After: began.Add(7 * time.Second)}), 2, "of all applications")
 }
