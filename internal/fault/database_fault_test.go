@@ -57,7 +57,7 @@ func TestF12_NoConnectionLeft(t *testing.T) {
 		}
 		require.Less(t, time.Since(began), 28*time.Second, "an answer took longer than the API's own deadline")
 	}
-	<-time.After(outageOf(30 * time.Second))
+	<-time.After(outageOf(10 * time.Second))
 	others.leave()
 	began := time.Now()
 	l.publisher.many(t, 20, 20, 4, kind(0))

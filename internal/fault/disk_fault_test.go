@@ -43,7 +43,7 @@ func runsOutOfSpace(t *testing.T, s shape) {
 		}
 	}
 	taken := len(l.publisher.accepted())
-	<-time.After(outageOf(30 * time.Second)) // what was taken before has retries, claims and settlements that fail now
+	<-time.After(outageOf(10 * time.Second)) // what was taken before has retries, claims and settlements that fail now
 	disk.makeRoom(t)
 	began := time.Now()
 	d.startWhatRanOutOfSpace(t)
