@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn/internal/secret"
 	"github.com/posthorn/posthorn/models"
 )
 
@@ -78,7 +79,9 @@ func newTenant(w *world, more string) *tenant {
 	for _, role := range []models.Role{models.RolePublisher, models.RoleAdmin, models.RoleMember} {
 		n.roles[role] = w.key(n.app, string(role))
 	}
-	n.key = w.op("GET", "/v1/applications/"+n.app+"/keys", "").is(200)["items"].([]any)[0].(map[string]any)["id"].(string)
+	var err error
+	n.key, _, err = secret.ParseAPIKey(n.roles[models.RoleMember])
+	require.NoError(w.t, err)
 	return n
 }
 
