@@ -58,8 +58,11 @@ func TestF08_SIGTERMDuringDeliveries(t *testing.T) {
 		})
 		sender, heir := d.oneSender(t)
 		l.publisher.many(t, 0, events, 8, kind(0))
-		requests, delivered, _ := l.receiver.counts()
-		require.Greater(t, requests, delivered, "nothing was in flight")
+		var requests, delivered int
+		require.Eventually(t, func() bool {
+			requests, delivered, _ = l.receiver.counts()
+			return requests > delivered
+		}, patience, time.Millisecond, "nothing was in flight")
 		took, err := sender.stop()
 		require.NoError(t, err)
 		require.NoError(t, d.run(heir))
