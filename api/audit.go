@@ -16,7 +16,7 @@ type AuditEntry struct {
 	Role          models.Role `json:"role" enum:"operator,publisher,admin,member"`
 	ApplicationID *string     `json:"application_id" doc:"The application that the change is in; null = the deployment."`
 	Action        string      `json:"action" doc:"The operationId of the route; rotate-master-key is posthorn secrets rotate, complete-erasure the end of an erasure." example:"revoke-key"`
-	Denied        bool        `json:"denied" doc:"It was answered 403: the key has no right to it. Of each key ten are noted at once, then one a minute."`
+	Denied        bool        `json:"denied" doc:"It was answered 403: the key has no right to it. Each process notes ten of a key at once, then one a minute."`
 	SubjectType   string      `json:"subject_type" enum:"application,key,event_type,subscription,event,invocation,job,erasure,master_key,deployment" doc:"deployment = what was denied is about no other."`
 	SubjectID     *string     `json:"subject_id" doc:"Its id; of an event type profile/name; null = the deployment."`
 	RemoteAddress *string     `json:"remote_address" doc:"The IP address that the connection came from, a proxy's where there is one; null = the command line, or erased."`

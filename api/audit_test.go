@@ -153,7 +153,7 @@ func TestWhatChangesNothingHasNoEntry(t *testing.T) {
 	own, foreign := newTenant(w, ""), newTenant(w, "")
 	verified := w.application("viva", "")
 	unverified := w.subscription(verified, `{"url":"https://example.com/","event_types":[1796]}`)
-	admin := own.roles[models.RoleAdmin]
+	admin, member := own.roles[models.RoleAdmin], own.roles[models.RoleMember]
 	app, sub := "/v1/applications/"+own.app, "/v1/subscriptions/"+own.sub
 	before := w.entries("?limit=500")
 	for _, refused := range []struct {
@@ -161,6 +161,7 @@ func TestWhatChangesNothingHasNoEntry(t *testing.T) {
 		status                  int
 	}{
 		{"", "DELETE", sub, "", 401},
+		{member, "DELETE", sub, "", 403}, // a denial, which is listed by itself
 		{admin, "DELETE", "/v1/subscriptions/" + foreign.sub, "", 404},
 		{admin, "DELETE", "/v1/keys/" + foreign.key, "", 404},
 		{admin, "PATCH", sub, `{"url":"https://10.0.0.1/"}`, 422},

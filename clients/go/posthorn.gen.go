@@ -432,7 +432,7 @@ type AuditEntry struct {
 	ApplicationID *string   `json:"application_id"`
 	CreatedAt     time.Time `json:"created_at"`
 
-	// Denied It was answered 403: the key has no right to it. Of each key ten are noted at once, then one a minute.
+	// Denied It was answered 403: the key has no right to it. Each process notes ten of a key at once, then one a minute.
 	Denied bool `json:"denied"`
 
 	// Detail An object, mostly the request's body: secrets are ***, and of long members there is the length only. null = none.

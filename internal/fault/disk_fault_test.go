@@ -96,7 +96,10 @@ func (s *smallDisk) fill(t *testing.T) {
 	t.Helper()
 	file, err := os.Create(s.filler)
 	require.NoError(t, err)
-	_, err = io.Copy(file, zeroes{})
+	zeroes, err := os.Open("/dev/zero")
+	require.NoError(t, err)
+	defer func() { _ = zeroes.Close() }()
+	_, err = io.Copy(file, zeroes)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, file.Close())
 }
@@ -104,12 +107,4 @@ func (s *smallDisk) fill(t *testing.T) {
 func (s *smallDisk) makeRoom(t *testing.T) {
 	t.Helper()
 	require.NoError(t, os.Remove(s.filler))
-}
-
-// zeroes never end.
-type zeroes struct{}
-
-func (zeroes) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
 }

@@ -102,13 +102,13 @@ func (l *load) find(t *testing.T, wanted func(invocation, []request) bool) findi
 	events := l.publisher.accepted()
 	known := make(map[string]accepted, len(events))
 	expected := map[delivery]bool{}
-	f := findings{accepted: len(events)}
 	for _, e := range events {
 		known[e.id] = e
 		for _, subscription := range e.subscriptions {
 			expected[delivery{e.id, subscription}] = true
 		}
 	}
+	f := findings{accepted: len(known)} // an event that was published anew has several lines in the ledger
 	listed := list[invocation](t, l.d.client, "/v1/applications/"+l.app+"/invocations?limit=500")
 	for _, i := range listed {
 		d := delivery{i.EventID, i.SubscriptionID}

@@ -34,7 +34,7 @@ type Server struct {
 
 // NewServer makes the files and starts the server. Without Postgres on the machine, or with a server named by [EnvURL]
 // alone, there is none: the error says what to install.
-func NewServer() (*Server, error) { return newServer("", 0, "") }
+func NewServer() (*Server, error) { return NewServerIn("") }
 
 // NewServerIn is NewServer with its files in a folder of their own within dir; "" = the system's for temporary files.
 func NewServerIn(dir string) (*Server, error) { return newServer(dir, 0, "") }

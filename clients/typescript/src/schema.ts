@@ -1246,7 +1246,7 @@ export interface components {
             application_id: string | null;
             /** Format: date-time */
             created_at: string;
-            /** @description It was answered 403: the key has no right to it. Of each key ten are noted at once, then one a minute. */
+            /** @description It was answered 403: the key has no right to it. Each process notes ten of a key at once, then one a minute. */
             denied: boolean;
             /** @description An object, mostly the request's body: secrets are ***, and of long members there is the length only. null = none. */
             detail: unknown;
